@@ -1,0 +1,131 @@
+"""Letters and contracts: the words every room of the house shares.
+
+Letters: N points, K hypotheses, C classes (or outputs), M target points, D features, B batch, L labelled,
+P points taken. The first axis is always the point: predictions are ``N K C``, features ``N D``, scores ``N``.
+All information is in nats (natural logarithms). Larger scores are more informative.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Generator, Tensor
+from torch.distributions import Distribution
+
+Id: TypeAlias = str | int
+"""The user's stable key of a point: a file name, a primary key, a row number."""
+Ids: TypeAlias = Sequence[Id] | np.ndarray
+Label: TypeAlias = Any
+"""What an oracle answers for one point: a class number, a float, a vector of labels, a mask."""
+Labels: TypeAlias = Mapping[Id, Label]
+Inputs: TypeAlias = Any
+"""What one chunk of points looks like to a model: usually a tensor whose first axis is the point."""
+
+Look: TypeAlias = Callable[[Inputs], Tensor]
+"""n points in, n rows out."""
+State = TypeVar("State")
+Belief = TypeVar("Belief", contravariant=True)
+
+
+class Hypotheses(Protocol):
+    """K fixed functions, drawn once: the same inputs give the same outputs in any chunk, order or process."""
+
+    def __call__(self, inputs: Inputs, /) -> Distribution:
+        """The label's distribution under each hypothesis; ``batch_shape`` is ``(N, K)``."""
+        ...
+
+
+class Posterior(Protocol):
+    """A belief about functions."""
+
+    def draw(self, num_hypotheses: int, *, generator: Generator) -> Hypotheses:
+        """Draw K functions. A posterior of M < K members gives its M members, each once."""
+        ...
+
+
+class Embeds(Protocol):
+    """A belief that can show a point as features."""
+
+    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]: ...
+
+
+class Differentiable(Protocol):
+    """A belief whose network can be differentiated at its trained state."""
+
+    state: dict[str, Tensor]
+
+    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C"]: ...
+
+
+class Moments(Protocol):
+    """A belief with a closed-form mean and covariance of its function values."""
+
+    def mean(self, inputs: Inputs, /) -> Float[Tensor, "N"]: ...
+
+    def covariance(self, inputs: Inputs, others: Inputs, /) -> Float[Tensor, "N M"]: ...
+
+
+class Density(Protocol):
+    """A belief that knows how usual a point is."""
+
+    def log_density(self, inputs: Inputs, /) -> Float[Tensor, "N"]: ...
+
+
+class Judges(Protocol):
+    """A belief with a learned score of its own: a loss head, a critic."""
+
+    def judge(self, inputs: Inputs, /) -> Float[Tensor, "N"]: ...
+
+
+class Rule(Protocol):
+    """Rows to positions."""
+
+    def __call__(
+        self, rows: Shaped[Tensor, "N ..."], batch_size: int, /, *, generator: Generator
+    ) -> Int[Tensor, "B"]: ...
+
+
+class GreedyRule(Protocol[State]):
+    """One point at a time; labelled, target and chosen points enter the same way, through ``take``."""
+
+    def init(self, rows: Shaped[Tensor, "N ..."], /, *, generator: Generator) -> State:
+        """The state before anything is taken. ``generator`` is for rules that sample; others ignore it."""
+        ...
+
+    def gains(self, state: State, /) -> Float[Tensor, "N"]:
+        """What taking each row next would add."""
+        ...
+
+    def take(self, state: State, points: Shaped[Tensor, "P ..."], /) -> State:
+        """The state after these rows are taken too."""
+        ...
+
+
+class LazyRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule that can find its best open row without computing every gain."""
+
+    def best(self, state: State, open: Bool[Tensor, "N"], /) -> tuple[int, float]:
+        """The open position with the largest gain (ties: the lowest) and that gain."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A batch and what explains it.
+
+    ``ids``: the points to label, in the order they were picked. ``scores``: each pick's own score, as if it were
+    alone. ``gains``: what each pick added to those before it (equal to ``scores`` for rules that score points
+    alone), in nats where the rule measures information. ``positions``: where the picks stand among the rows the rule
+    saw. ``notes``: sentences about anything the caller should know: a saturated score, a fallback that was asked for.
+    """
+
+    ids: Sequence[Id]
+    scores: Float[Tensor, "B"]
+    gains: Float[Tensor, "B"]
+    positions: Int[Tensor, "B"]
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.ids)
