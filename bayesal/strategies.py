@@ -1,0 +1,122 @@
+"""Query strategies: view × rule. The only place where positions become ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from bayesal.data.pool import Pool
+from bayesal.selection.greedy import grow
+from bayesal.types import Belief, GreedyRule, Rule, Selection
+from bayesal.views.view import View
+
+
+class Strategy(Protocol[Belief]):
+    """A belief and a pool become a batch: ids, with the scores and gains that explain them."""
+
+    def __call__(self, belief: Belief, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection: ...
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Rows are scores; the rule picks among them."""
+
+    view: View[Any]
+    rule: Rule
+
+    def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
+        ids = pool.unlabelled
+        check_batch(batch_size, len(ids))
+        scores = pool.scan(self.view(belief, pool, generator=generator), ids, what="scoring the pool")
+        positions = self.rule(scores, batch_size, generator=generator)
+        chosen = scores[positions]
+        return Selection(_ids(ids, positions), chosen, chosen, positions)
+
+
+@dataclass(frozen=True)
+class Grow:
+    """Rows are what the greedy rule needs; the batch grows one point at a time."""
+
+    view: View[Any]
+    rule: GreedyRule[Any]
+
+    def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
+        ids = pool.unlabelled
+        check_batch(batch_size, len(ids))
+        rows = pool.scan(self.view(belief, pool, generator=generator), ids, what="looking at the pool")
+        grown = grow(self.rule, rows, batch_size, generator=generator)
+        return replace(grown, ids=_ids(ids, grown.positions))
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """``first`` keeps the best ``size`` of the pool, ``then`` chooses among those: joint rules over large pools."""
+
+    first: Strategy[Any]
+    size: int
+    then: Strategy[Any]
+
+    def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
+        n = len(pool.unlabelled)
+        check_batch(batch_size, n)
+        if self.size < batch_size:
+            raise ValueError(f"a batch of {batch_size} cannot be chosen from the {self.size} points Narrow keeps")
+        kept = self.first(belief, pool, min(self.size, n), generator=generator)
+        return self.then(belief, pool.only(kept.ids), batch_size, generator=generator)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Several strategies share a batch: ``Mix((batchbald, 0.8), (random, 0.2))``; nothing is chosen twice."""
+
+    parts: tuple[tuple[Strategy[Any], float], ...]
+
+    def __init__(self, *parts: tuple[Strategy[Any], float]) -> None:
+        if not parts or any(share < 0 for _, share in parts) or sum(share for _, share in parts) <= 0:
+            raise ValueError("Mix needs strategies with shares of at least 0 that do not all vanish")
+        object.__setattr__(self, "parts", parts)
+
+    def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
+        check_batch(batch_size, len(pool.unlabelled))
+        chosen: list[Selection] = []
+        ids: list[Any] = []
+        for (strategy, _), size in zip(self.parts, self._sizes(batch_size), strict=True):
+            taken = set(ids)
+            rest = [i for i in pool.unlabelled.tolist() if i not in taken]
+            selection = strategy(belief, pool.only(rest), size, generator=generator)
+            chosen.append(selection)
+            ids.extend(selection.ids)
+        return Selection(
+            ids,
+            torch.cat([selection.scores for selection in chosen]),
+            torch.cat([selection.gains for selection in chosen]),
+            torch.from_numpy(pool.positions(ids)),
+            tuple(note for selection in chosen for note in selection.notes),
+        )
+
+    def _sizes(self, batch_size: int) -> list[int]:
+        """Whole numbers in proportion to the shares; what rounding leaves goes to the largest remainders."""
+        total = sum(share for _, share in self.parts)
+        exact = [batch_size * share / total for _, share in self.parts]
+        sizes = [int(size) for size in exact]
+        order = sorted(range(len(exact)), key=lambda i: sizes[i] - exact[i])
+        for i in order[: batch_size - sum(sizes)]:
+            sizes[i] += 1
+        return sizes
+
+
+def check_batch(batch_size: int, n: int) -> None:
+    """A batch must be at least 0 and fit in what is left to choose from."""
+    if batch_size < 0:
+        raise ValueError(f"batch_size must be at least 0, but it is {batch_size}")
+    if batch_size > n:
+        raise ValueError(
+            f"a batch of {batch_size} was asked for, but only {n} unlabelled points are left to choose from; "
+            "ask for fewer"
+        )
+
+
+def _ids(ids: Sequence[Any] | Any, positions: Tensor) -> list[Any]:
+    return ids[positions.cpu().numpy()].tolist()
