@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
+from bayesal.recipe import recipe
 from bayesal.selection.greedy import grow
 from bayesal.types import Belief, GreedyRule, Rule, Selection
 from bayesal.views.view import View
@@ -19,12 +20,30 @@ class Strategy(Protocol[Belief]):
     def __call__(self, belief: Belief, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
+class Blind:
+    """The rule chooses among points nobody looked at: no belief is asked and no input is read."""
+
+    rule: Rule
+
+    __repr__ = recipe
+
+    def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
+        ids = pool.unlabelled
+        check_batch(batch_size, len(ids))
+        unseen = torch.zeros(len(ids))
+        positions = self.rule(unseen, batch_size, generator=generator)
+        return Selection(_ids(ids, positions), unseen[positions], unseen[positions], positions)
+
+
+@dataclass(frozen=True, repr=False)
 class Pick:
     """Rows are scores; the rule picks among them."""
 
     view: View[Any]
     rule: Rule
+
+    __repr__ = recipe
 
     def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
         ids = pool.unlabelled
@@ -35,12 +54,14 @@ class Pick:
         return Selection(_ids(ids, positions), chosen, chosen, positions)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Grow:
     """Rows are what the greedy rule needs; the batch grows one point at a time."""
 
     view: View[Any]
     rule: GreedyRule[Any]
+
+    __repr__ = recipe
 
     def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
         ids = pool.unlabelled
@@ -50,13 +71,15 @@ class Grow:
         return replace(grown, ids=_ids(ids, grown.positions))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Narrow:
     """``first`` keeps the best ``size`` of the pool, ``then`` chooses among those: joint rules over large pools."""
 
     first: Strategy[Any]
     size: int
     then: Strategy[Any]
+
+    __repr__ = recipe
 
     def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
         n = len(pool.unlabelled)
@@ -67,11 +90,13 @@ class Narrow:
         return self.then(belief, pool.only(kept.ids), batch_size, generator=generator)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mix:
     """Several strategies share a batch: ``Mix((batchbald, 0.8), (random, 0.2))``; nothing is chosen twice."""
 
     parts: tuple[tuple[Strategy[Any], float], ...]
+
+    __repr__ = recipe
 
     def __init__(self, *parts: tuple[Strategy[Any], float]) -> None:
         if not parts or any(share < 0 for _, share in parts) or sum(share for _, share in parts) <= 0:

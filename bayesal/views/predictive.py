@@ -8,15 +8,18 @@ from torch import Generator, Tensor
 from torch.distributions import Categorical, Distribution
 
 from bayesal.data.pool import Pool
+from bayesal.recipe import recipe
 from bayesal.types import Inputs, Look, Posterior
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictive:
     """Rows are scores: ``score`` maps the hypotheses' distribution of batch shape (n, K) to n numbers."""
 
     score: Callable[[Distribution], Tensor]
     num_hypotheses: int = 100
+
+    __repr__ = recipe
 
     def __call__(self, belief: Posterior, pool: Pool, /, *, generator: Generator) -> Look:
         hypotheses = belief.draw(self.num_hypotheses, generator=generator)
@@ -28,11 +31,13 @@ class Predictive:
         return look
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions:
     """Rows are what joint rules need: log-probabilities ``n K C`` of the same K functions at every point."""
 
     num_hypotheses: int = 100
+
+    __repr__ = recipe
 
     def __call__(self, belief: Posterior, pool: Pool, /, *, generator: Generator) -> Look:
         hypotheses = belief.draw(self.num_hypotheses, generator=generator)
