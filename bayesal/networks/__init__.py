@@ -1,0 +1,5 @@
+"""Networks: small reference modules, plain ``nn.Module`` all."""
+
+from bayesal.networks.cnn import MnistCNN as MnistCNN
+from bayesal.networks.cnn import SmallCNN as SmallCNN
+from bayesal.networks.mlp import MLP as MLP
