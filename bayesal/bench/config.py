@@ -1,0 +1,152 @@
+"""What a run is, as one YAML file: the same words as the flags of ``bayesal run``."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+WHERE_AND_HOW_FAST = {"workers", "out"}
+"""What does not change the results: two configurations that differ only here are the same run."""
+
+
+class TrainingConfig(BaseModel):
+    """How the model is trained in every round. None means the default for the data, filled in when a run starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int | None = Field(default=None, ge=1)
+    """At most this many epochs."""
+    epoch_size: int | None = Field(default=None, ge=1)
+    """Points drawn in an epoch, however few labels there are; an epoch is thus the same work in every round."""
+    batch_size: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    weight_decay: float | None = Field(default=None, ge=0)
+    patience: int | None = Field(default=None, ge=1)
+    """Epochs without a better validation loss after which training stops and goes back to the best."""
+
+
+class RunConfig(BaseModel):
+    """A comparison of methods on one data set. None means the default for the data, filled in when the run starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    data: str = Field(min_length=1)
+    """A name (digits, mnist, ...) or the path of a .npz, .parquet or .csv file or a folder of images."""
+    target: str | None = None
+    """The column (or array) of the labels, in a file of the user's."""
+    task: Literal["classification", "regression"] | None = None
+    posterior: str = "mc-dropout"
+    methods: tuple[str, ...] | None = Field(default=None, min_length=1)
+    baseline: str | None = "random"
+    """The method every other is compared with; null for none."""
+    batch_size: int = Field(default=10, ge=1)
+    budget: int | None = Field(default=None, ge=1)
+    """Labels in all at the end, the initial ones included, as the literature counts."""
+    initial: int | None = Field(default=None, ge=1)
+    """Labels at the start, the same for every method of a seed; balanced over the classes."""
+    seeds: int = Field(default=5, ge=1)
+    first_seed: int = Field(default=0, ge=0)
+    num_hypotheses: int = Field(default=100, ge=1)
+    test_hypotheses: int | None = Field(default=None, ge=1)
+    """Hypotheses whose predictions are averaged on the test points; by default ``num_hypotheses``."""
+    num_configurations: int = Field(default=10_000, ge=1)
+    """Joint label configurations a joint method samples."""
+    validation: int | None = Field(default=None, ge=0)
+    """Labelled points held out to stop the training early, beyond the budget; 0 for none."""
+    pool_size: int | None = Field(default=None, ge=1)
+    """A random subset of the pool, drawn by the seed."""
+    test_size: int | None = Field(default=None, ge=1)
+    repeat: int = Field(default=1, ge=1)
+    """Copies of every pool point, each with its own noise, as in repeated MNIST."""
+    noise: float | None = Field(default=None, ge=0)
+    """Standard deviation of that noise on normalised inputs; by default 0.1 when repeated."""
+    training: TrainingConfig = TrainingConfig()
+    threads: int = Field(default=1, ge=1)
+    """Threads of one worker. Sums depend on it in their last digits, so it is part of the recipe."""
+    workers: int | None = Field(default=None, ge=1)
+    """Studies run at the same time; by default one a core. The results do not depend on it."""
+    smoke: bool = False
+    """Shrink everything to seconds: to see that a run works, not to learn from it."""
+    out: str | None = None
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunConfig":
+        if self.methods is not None and len(set(self.methods)) < len(self.methods):
+            twice = next(name for name in self.methods if self.methods.count(name) > 1)
+            raise ValueError(f"the method {twice!r} is named twice; name each once")
+        if self.budget is not None and self.initial is not None and self.budget < self.initial:
+            raise ValueError(
+                f"the budget of {self.budget} labels is below the {self.initial} initial ones it includes; raise it"
+            )
+        return self
+
+    @property
+    def all_methods(self) -> tuple[str, ...]:
+        """The methods to run, the baseline last and only once."""
+        named = self.methods or ()
+        return named if self.baseline is None or self.baseline in named else (*named, self.baseline)
+
+    @property
+    def all_seeds(self) -> range:
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def same_run(self, other: "RunConfig") -> bool:
+        """Whether both give the same results."""
+        return not self.differences(other)
+
+    def differences(self, other: "RunConfig") -> dict[str, tuple[Any, Any]]:
+        """The settings in which two runs differ, as ``{name: (here, there)}``."""
+        here, there = (_flat(config) for config in (self, other))
+        return {name: (here[name], there[name]) for name in here if here[name] != there[name]}
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json", exclude={"out"}), sort_keys=False, allow_unicode=True)
+
+
+def configure(settings: dict[str, Any]) -> RunConfig:
+    """A configuration of these settings. Raises ValueError with one sentence for the first that is wrong."""
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise ValueError(_sentence(error)) from error
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings in a YAML file, unchecked. Raises ValueError with one sentence if it cannot be read."""
+    try:
+        settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"there is no configuration at {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read the configuration {path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} must hold settings as 'name: value' lines, but it holds {type(settings).__name__}")
+    return settings
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    settings = config.model_dump(mode="json", exclude=WHERE_AND_HOW_FAST)
+    training = settings.pop("training")
+    return settings | {f"training.{name}": value for name, value in training.items()}
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        model = TrainingConfig if first["loc"][0] == "training" else RunConfig
+        return f"there is no setting {where!r}; there are {', '.join(model.model_fields)}"
+    if not where:
+        return message
+    if first["type"] == "missing":
+        return f"the setting {where!r} is missing"
+    return f"{where} is {first['input']!r}, but it {message.removeprefix('Input ')}"
