@@ -7,7 +7,7 @@ All information is in nats (natural logarithms). Larger scores are more informat
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -103,11 +103,21 @@ class GreedyRule(Protocol[State]):
         ...
 
 
+@runtime_checkable
 class LazyRule(GreedyRule[State], Protocol[State]):
     """A greedy rule that can find its best open row without computing every gain."""
 
     def best(self, state: State, open: Bool[Tensor, "N"], /) -> tuple[int, float]:
         """The open position with the largest gain (ties: the lowest) and that gain."""
+        ...
+
+
+@runtime_checkable
+class LimitedRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule whose gains can only add up to so much: K hypotheses hold at most ln K nats."""
+
+    def limit(self, state: State, /) -> float:
+        """The most that all further gains can add up to."""
         ...
 
 

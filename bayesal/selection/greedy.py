@@ -1,0 +1,115 @@
+"""Greedy growth of a batch: the one loop, and the one mask, of every rule that picks one point at a time."""
+
+import math
+from typing import TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Generator, Tensor
+
+from bayesal.types import GreedyRule, LazyRule, LimitedRule, Selection
+
+State = TypeVar("State")
+
+SATURATED = (
+    0.9  # of a rule's limit: from here on gains say more about the finite number of hypotheses than about points
+)
+
+
+def grow(
+    rule: GreedyRule[State],
+    rows: Shaped[Tensor, "N ..."],
+    batch_size: int,
+    *,
+    given: Shaped[Tensor, "P ..."] | None = None,
+    generator: Generator,
+) -> Selection:
+    """Grow a batch by the largest gain: pick_t = argmax_n gain(n | given, pick_1 ... pick_{t-1}); ties: the lowest n.
+
+    ``rows``: N rows as the rule wants them. ``given``: P rows that are already known; they are taken before the first
+    pick. No row is picked twice. In the selection ``scores`` are the gains before the first pick (each row alone),
+    ``gains`` what each pick added, ``ids`` and ``positions`` both the rows' positions. A ``LazyRule`` is asked for its
+    best row only; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted.
+
+    Greedy growth of a monotone submodular gain reaches 1 - 1/e of the best batch (Nemhauser, Wolsey and Fisher, 1978).
+
+    Raises ValueError for a batch below 0 or above N, for ``given`` rows of another shape, and for gains that are NaN.
+    """
+    _check(rows, batch_size, given)
+    if batch_size == 0:
+        nothing = torch.empty(0, dtype=torch.float64)
+        return Selection([], nothing, nothing, torch.empty(0, dtype=torch.int64))
+
+    state = rule.init(rows, generator=generator)
+    ceiling = limit = _limit(rule, state)
+    if given is not None and len(given):
+        state = rule.take(state, given)
+        limit = _limit(rule, state)
+
+    alone = rule.gains(state)
+    open_ = torch.ones(len(rows), dtype=torch.bool, device=alone.device)
+    positions: list[int] = []
+    gains: list[float] = []
+    total = 0.0
+    for step in range(batch_size):
+        if step == 0:
+            position, gain = _largest(alone, open_)
+        else:
+            state = rule.take(state, rows[positions[-1:]])
+            position, gain = _best(rule, state, open_)
+        open_[position] = False
+        gain = min(gain, limit - total)
+        total += gain
+        positions.append(position)
+        gains.append(gain)
+
+    return Selection(
+        ids=positions,
+        scores=alone[positions],
+        gains=torch.tensor(gains, dtype=alone.dtype, device=alone.device),
+        positions=torch.tensor(positions, device=alone.device),
+        notes=_notes(total, limit, ceiling),
+    )
+
+
+def _best(rule: GreedyRule[State], state: State, open_: Bool[Tensor, "N"]) -> tuple[int, float]:
+    if not isinstance(rule, LazyRule):
+        return _largest(rule.gains(state), open_)
+    position, gain = rule.best(state, open_)
+    if math.isnan(gain):
+        raise ValueError(f"the gain of row {position} is NaN; a greedy rule needs numbers: check the rows for NaN")
+    return position, gain
+
+
+def _largest(gains: Float[Tensor, "N"], open_: Bool[Tensor, "N"]) -> tuple[int, float]:
+    if gains.isnan().any():
+        row = int(gains.isnan().nonzero()[0])
+        raise ValueError(f"the gain of row {row} is NaN; a greedy rule needs numbers: check the rows for NaN")
+    candidates = open_.nonzero().squeeze(1)
+    position = int(candidates[gains[candidates].argmax()])  # argmax gives the first of equals
+    return position, float(gains[position])
+
+
+def _limit(rule: GreedyRule[State], state: State) -> float:
+    return rule.limit(state) if isinstance(rule, LimitedRule) else math.inf
+
+
+def _notes(total: float, limit: float, ceiling: float) -> tuple[str, ...]:
+    if ceiling == math.inf or ceiling - limit + total < SATURATED * ceiling:
+        return ()
+    return (
+        f"the gains add up to {ceiling - limit + total:.3f} of the {ceiling:.3f} that can be gained at all, so the last "
+        "picks are little better than chance: draw more hypotheses or choose a smaller batch",
+    )
+
+
+def _check(rows: Tensor, batch_size: int, given: Tensor | None) -> None:
+    if batch_size < 0:
+        raise ValueError(f"batch_size must be at least 0, but it is {batch_size}")
+    if batch_size > len(rows):
+        raise ValueError(f"a batch of {batch_size} was asked for, but there are only {len(rows)} rows; ask for fewer")
+    if given is not None and given.shape[1:] != rows.shape[1:]:
+        raise ValueError(
+            f"the given rows have shape {tuple(given.shape)} and the rows {tuple(rows.shape)}; "
+            "all axes after the first must be the same"
+        )
