@@ -98,7 +98,7 @@ def _notes(total: float, limit: float, ceiling: float) -> tuple[str, ...]:
     if ceiling == math.inf or ceiling - limit + total < SATURATED * ceiling:
         return ()
     return (
-        f"the gains add up to {ceiling - limit + total:.3f} of the {ceiling:.3f} that can be gained at all, so the last "
+        f"the gains add up to {ceiling - limit + total:.3f} of the {ceiling:.3f} that can be gained, so the last "
         "picks are little better than chance: draw more hypotheses or choose a smaller batch",
     )
 
