@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -14,6 +14,7 @@ from bayesal.types import Belief, GreedyRule, Rule, Selection
 from bayesal.views.view import View
 
 
+@runtime_checkable
 class Strategy(Protocol[Belief]):
     """A belief and a pool become a batch: ids, with the scores and gains that explain them."""
 

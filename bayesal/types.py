@@ -29,6 +29,7 @@ State = TypeVar("State")
 Belief = TypeVar("Belief", contravariant=True)
 
 
+@runtime_checkable
 class Hypotheses(Protocol):
     """K fixed functions, drawn once: the same inputs give the same outputs in any chunk, order or process."""
 
@@ -37,6 +38,7 @@ class Hypotheses(Protocol):
         ...
 
 
+@runtime_checkable
 class Posterior(Protocol):
     """A belief about functions."""
 
@@ -45,12 +47,14 @@ class Posterior(Protocol):
         ...
 
 
+@runtime_checkable
 class Embeds(Protocol):
     """A belief that can show a point as features."""
 
     def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]: ...
 
 
+@runtime_checkable
 class Differentiable(Protocol):
     """A belief whose network can be differentiated at its trained state."""
 
@@ -59,6 +63,7 @@ class Differentiable(Protocol):
     def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C"]: ...
 
 
+@runtime_checkable
 class Moments(Protocol):
     """A belief with a closed-form mean and covariance of its function values."""
 
@@ -67,18 +72,21 @@ class Moments(Protocol):
     def covariance(self, inputs: Inputs, others: Inputs, /) -> Float[Tensor, "N M"]: ...
 
 
+@runtime_checkable
 class Density(Protocol):
     """A belief that knows how usual a point is."""
 
     def log_density(self, inputs: Inputs, /) -> Float[Tensor, "N"]: ...
 
 
+@runtime_checkable
 class Judges(Protocol):
     """A belief with a learned score of its own: a loss head, a critic."""
 
     def judge(self, inputs: Inputs, /) -> Float[Tensor, "N"]: ...
 
 
+@runtime_checkable
 class Rule(Protocol):
     """Rows to positions."""
 
@@ -87,6 +95,7 @@ class Rule(Protocol):
     ) -> Int[Tensor, "B"]: ...
 
 
+@runtime_checkable
 class GreedyRule(Protocol[State]):
     """One point at a time; labelled, target and chosen points enter the same way, through ``take``."""
 

@@ -8,6 +8,7 @@ from bayesal.data.pool import Pool
 from bayesal.types import Belief, Look
 
 
+@runtime_checkable
 class View(Protocol[Belief]):
     """Prepares once (draws hypotheses, embeds what is labelled), then looks at points chunk by chunk."""
 
