@@ -1,0 +1,3 @@
+"""Posteriors: one file per way of being unsure. Each gives K fixed functions by ``draw``."""
+
+from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses

@@ -1,0 +1,30 @@
+"""A network as it is now, whatever becomes of the original."""
+
+import copy
+from collections.abc import Collection
+from itertools import chain
+
+from torch import Tensor, nn
+
+
+def frozen_copy(network: nn.Module, without: Collection[str] = ()) -> nn.Module:
+    """A copy in evaluation mode that needs no gradients and shares nothing with the original, which is not touched.
+
+    Tensors named in ``without`` keep their shapes but hold no memory: they are given at every call. Raises ValueError
+    if the network holds something that cannot be copied.
+    """
+    memo: dict[int, object] = {}
+    for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+        value = tensor.new_zeros(()).expand(tensor.shape) if name in without else tensor.detach().clone()
+        memo[id(tensor)] = nn.Parameter(value, requires_grad=False) if isinstance(tensor, nn.Parameter) else value
+    for module in network.modules():
+        for tensor in vars(module).values():  # derived weights (weight_norm): not leaves, so deepcopy refuses them
+            if isinstance(tensor, Tensor):
+                memo[id(tensor)] = tensor.detach().clone()
+    try:
+        return copy.deepcopy(network, memo).eval()
+    except Exception as error:
+        raise ValueError(
+            f"the network ({type(network).__name__}) cannot be copied: {error}; hypotheses keep a copy of the network "
+            "as it is when they are drawn, so keep locks, files and loggers out of its attributes"
+        ) from error

@@ -1,0 +1,103 @@
+"""Every network posterior: one network, K states of the part that varies, one vmap."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.func import functional_call, vmap
+
+from bayesal.likelihoods import Likelihood
+from bayesal.posteriors.frozen import frozen_copy
+from bayesal.posteriors.points import Points
+from bayesal.posteriors.trial import trial
+from bayesal.types import Inputs
+
+ACTIVATION_BYTES = 2**28  # no activation of the hypotheses evaluated together is larger
+
+
+class NetworkHypotheses:
+    """K functions x ↦ likelihood(network(x; state_k)), as they were when drawn.
+
+    ``states`` maps names of the network's parameters or buffers to tensors with a leading K; whatever is not named
+    there is shared by all K, and what depends on it alone is computed once. Both are copied (``detach().clone()``):
+    training the network afterwards changes nothing here, and nothing here ever touches the network given. The copy is
+    in evaluation mode, so that a point's output does not depend on its batch-mates.
+
+    A call maps ``N ...`` inputs (a tensor, or a mapping of tensors that become keyword arguments) to a distribution of
+    batch shape ``(N, K)`` on the inputs' device, without a gradient graph. It is one ``torch.func.vmap`` over the
+    states, in chunks of K that bound the memory; networks vmap cannot take (data-dependent branches, ``.item()``,
+    in-place changes of what is shared) are evaluated one hypothesis after the other, with the same result.
+
+    Raises ValueError for K < 1, states that do not fit the network, inputs the network refuses, networks that draw
+    random numbers in evaluation mode, and inputs or outputs that are not finite.
+    """
+
+    def __init__(self, network: nn.Module, states: Mapping[str, Tensor], likelihood: Likelihood) -> None:
+        self.num_hypotheses = _check(states, network)
+        self.likelihood = likelihood
+        self.states = {name: state.detach().clone() for name, state in states.items()}
+        self.network = frozen_copy(network, without=states)
+        self._vectorises = True
+        self._largest: dict[str, int] = {}  # bytes of one such point's largest activation, under one hypothesis
+
+    def __call__(self, inputs: Inputs, /) -> Distribution:
+        points = Points.prepare(inputs, self.network)
+        return self.likelihood(finite(self.outputs(points)).to(points.device))
+
+    @torch.no_grad()
+    def outputs(self, points: Points) -> Float[Tensor, "N K ..."]:
+        """What the network says of prepared points, on its own device."""
+        if points.count == 0:
+            return self.outputs(points.first())[:0]
+        if points.shape() not in self._largest:
+            state = {name: values[0] for name, values in self.states.items()}
+            self._largest[points.shape()] = trial(lambda first: self._one(state, first), points)
+        if self._vectorises:
+            chunk = max(1, ACTIVATION_BYTES // (points.count * self._largest[points.shape()]))
+            try:
+                return vmap(lambda state: self._one(state, points), out_dims=1, chunk_size=chunk)(self.states)
+            except Exception:  # vmap cannot take this network; if the network itself is at fault, the loop says so
+                looped = self._loop(points)
+                self._vectorises = False
+                return looped
+        return self._loop(points)
+
+    def _one(self, state: dict[str, Tensor], points: Points) -> Tensor:
+        return functional_call(self.network, state, *points.arguments())
+
+    def _loop(self, points: Points) -> Tensor:
+        states = ({name: values[k] for name, values in self.states.items()} for k in range(self.num_hypotheses))
+        return torch.stack([self._one(state, points) for state in states], dim=1)
+
+
+def finite(outputs: Float[Tensor, "N K ..."]) -> Float[Tensor, "N K ..."]:
+    """The outputs, if all are finite; else ValueError with the number of points that have others."""
+    broken = int((~outputs.isfinite().flatten(1).all(dim=1)).sum())
+    if broken:
+        raise ValueError(
+            f"the network's outputs are NaN or infinite for {broken} of {len(outputs)} points; "
+            "look at its weights and at the scale of these inputs"
+        )
+    return outputs
+
+
+def _check(states: Mapping[str, Tensor], network: nn.Module) -> int:
+    """K, after checking that every state is K times a parameter or buffer of the network."""
+    if not states:
+        raise ValueError("there are no states that vary: name at least one parameter or buffer, with a leading K")
+    own = dict(chain(network.named_parameters(remove_duplicate=False), network.named_buffers(remove_duplicate=False)))
+    for name, state in states.items():
+        if name not in own:
+            raise ValueError(f"the network has no parameter or buffer named {name!r}")
+        if state.shape[1:] != own[name].shape or state.ndim == 0:
+            raise ValueError(
+                f"the states of {name!r} must have shape (K, {', '.join(map(str, own[name].shape))}), "
+                f"but have {tuple(state.shape)}"
+            )
+    counts = {len(state) for state in states.values()}
+    if len(counts) != 1 or min(counts) < 1:
+        raise ValueError(f"every state needs the same K >= 1 hypotheses, but there are {sorted(counts)}")
+    return counts.pop()
