@@ -132,6 +132,17 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     return settings
 
 
+def override(settings: dict[str, Any], flags: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The settings of a file with the flags put before them, and which of the file's values gave way to which."""
+    merged = {**settings, **flags}
+    training = settings.get("training")
+    if isinstance(training, dict) and isinstance(flags.get("training"), dict):
+        merged["training"] = {**training, **flags["training"]}
+    return merged, [
+        f"{name} {merged[name]!r} (file: {value!r})" for name, value in settings.items() if merged[name] != value
+    ]
+
+
 def _flat(config: RunConfig) -> dict[str, Any]:
     settings = config.model_dump(mode="json", exclude=WHERE_AND_HOW_FAST)
     training = settings.pop("training")

@@ -1,0 +1,62 @@
+"""How the command line speaks: one sentence for an error, tables for lists, no traceback unless asked for."""
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperGroup
+
+USER_ERRORS = (ValueError, KeyError, OSError, ImportError, RuntimeError, MemoryError, sqlite3.Error)
+
+
+class Sentences(TyperGroup):
+    """A group of commands whose errors are one sentence on stderr and exit code 2; ``--debug`` shows the traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["bayesal.debug"] = "--debug" in args
+        return super().parse_args(ctx, [arg for arg in args if arg != "--debug"])
+
+    def invoke(self, ctx: Any) -> Any:
+        if os.getcwd() not in sys.path:  # so that module:name finds the user's own module
+            sys.path.insert(0, os.getcwd())
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if ctx.meta["bayesal.debug"]:
+                raise
+            complain("stopped; nothing acknowledged is lost, and the same command continues where it stopped")
+            raise typer.Exit(130) from None
+        except USER_ERRORS as error:
+            if ctx.meta["bayesal.debug"]:
+                raise
+            complain(sentence(error))
+            raise typer.Exit(2) from None
+
+
+def sentence(error: BaseException) -> str:
+    """The error in one line."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; take fewer points (--pool-size) or hypotheses (-K)"
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def complain(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[red]bayesal:[/] {escape(text)}", highlight=False)
+
+
+def say(text: str) -> None:
+    Console(soft_wrap=True).print(escape(text), highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    grid = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        grid.add_row(*(escape(cell) for cell in row))
+    Console().print(grid)
