@@ -1,9 +1,9 @@
 """Query strategies: view × rule. The only place where positions become ids."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -144,5 +144,5 @@ def check_batch(batch_size: int, n: int) -> None:
         )
 
 
-def _ids(ids: Sequence[Any] | Any, positions: Tensor) -> list[Any]:
+def _ids(ids: np.ndarray, positions: Tensor) -> list[Any]:
     return ids[positions.cpu().numpy()].tolist()

@@ -94,7 +94,7 @@ def _greedy_laws(rule: GreedyRule[Any], rows: Tensor) -> Iterator[Finding]:
     picked = grow(rule, rows, 1, generator=Generator().manual_seed(0)).positions.tolist()
     yield law(
         "first pick",
-        gains[picked[0]] >= gains[first] - 1e-9,
+        bool(gains[picked[0]] >= gains[first] - 1e-9),
         "the first pick has the largest gain",
         f"row {first} has the largest gain, but row {picked[0]} was picked",
     )

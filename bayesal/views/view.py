@@ -1,6 +1,6 @@
 """The contract of a view."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Generator
 
