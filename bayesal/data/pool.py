@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from bayesal.data.ids import index_of, positions_of
+from bayesal.data.labels import as_targets, is_missing, known_labels
 from bayesal.data.sources import Source, source_of
 from bayesal.types import Id, Ids, Inputs, Label, Labels, Look
 
@@ -19,7 +20,8 @@ class Pool:
     """Points to label. A pool never changes: ``with_labels`` and ``only`` return new pools over the same storage.
 
     ``ids`` are the user's stable keys (file names, primary keys), unique, default 0 ... N-1. ``labels`` holds what is
-    already known, in the order it became known. ``unlabelled`` and ``labelled`` are arrays of ids.
+    already known, in the order it became known. ``unlabelled`` and ``labelled`` are arrays of ids; ``.tolist()`` of
+    them gives plain integers and strings.
     """
 
     def __init__(
@@ -44,29 +46,30 @@ class Pool:
         cls,
         inputs: Any,
         ids: Iterable[Id] | None = None,
-        labels: Labels | Sequence[Label] | np.ndarray | Tensor | None = None,
+        labels: Labels | Sequence[Label] | np.ndarray | Tensor | pd.Series | None = None,
         *,
         chunk_size: int = 256,
         progress: bool = True,
     ) -> "Pool":
         """A pool of a tensor, an array (also memory-mapped), a torch or Hugging Face data set, a DataFrame, a Parquet
-        or ``.npy`` file, or a folder of images (ids are then the file names).
+        or ``.npy`` file, or a folder of images.
 
-        ``labels``: what is known already, as ``{id: label}``, or one entry a point where None or NaN is "not yet".
+        ``ids``: default the file names of a folder, the ``id`` column or the row names of a table, else 0 ... N-1.
+        ``labels``: what is known already, as ``{id: label}``, or one entry a point; None or NaN is "not yet".
         ``chunk_size``: points handed to a model at once. ``progress``: a bar on the terminal for scans over 2 s.
         Raises ValueError for duplicate ids, a wrong number of ids or labels, or labels of ids that are not there.
         """
         source, own_ids = source_of(inputs)
         if chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, but it is {chunk_size}")
-        index = _index(ids if ids is not None else own_ids, len(source))
-        return cls(source, index, _known(labels, index), chunk_size=chunk_size, progress=progress)
+        index = index_of(ids if ids is not None else own_ids, len(source))
+        return cls(source, index, known_labels(labels, index), chunk_size=chunk_size, progress=progress)
 
     def __len__(self) -> int:
         return len(self._index)
 
     def __repr__(self) -> str:
-        return f"Pool({len(self)} points, {len(self.labels)} labelled, {len(self.unlabelled)} to choose from)"
+        return f"Pool({len(self)} points, {len(self.labels)} labelled, {int(self._open().sum())} to choose from)"
 
     @property
     def ids(self) -> np.ndarray:
@@ -76,63 +79,51 @@ class Pool:
     @property
     def labelled(self) -> np.ndarray:
         """The ids whose labels are known, in the order they became known."""
-        return self._index[self.positions(list(self.labels))].to_numpy()
+        return self.ids[self.positions(list(self.labels))]
 
     @property
     def unlabelled(self) -> np.ndarray:
         """The ids a strategy may choose, in storage order."""
-        open_ = np.ones(len(self), dtype=bool) if self._candidates is None else self._candidates.copy()
-        open_[self.positions(list(self.labels))] = False
-        return self._index[open_].to_numpy()
+        return self.ids[self._open()]
 
     def positions(self, ids: Ids) -> np.ndarray:
         """Where these ids stand in storage. Raises KeyError with the first id that is not in the pool."""
-        if len(ids) == 0:
-            return np.empty(0, dtype=np.int64)
-        found = self._index.get_indexer(pd.Index(np.asarray(ids, dtype=None if _plain(ids) else object)))
-        if (found < 0).any():
-            missing = ids[int(np.flatnonzero(found < 0)[0])]
-            raise KeyError(f"the pool has no point with the id {missing!r}")
-        return found.astype(np.int64, copy=False)
+        return positions_of(ids, self._index)
 
     def gather(self, ids: Ids) -> Inputs:
         """The inputs of these points, as one batch, in the order of ``ids``."""
         return self.source.gather(self.positions(ids))
 
     def targets(self) -> Tensor:
-        """The known labels as one tensor, in the order of ``labelled``."""
-        return torch.as_tensor(np.asarray([np.asarray(label) for label in self.labels.values()]))
+        """The known labels as one tensor, in the order of ``labelled``; raises ValueError when they are not numbers."""
+        return as_targets(self.labels)
 
     def with_labels(self, labels: Labels) -> "Pool":
-        """This pool with these labels known too; an id already labelled takes its new label, keeping its place."""
+        """This pool with these labels known too; an id already labelled takes its new label, keeping its place.
+
+        Raises KeyError for an id that is not in the pool, and ValueError for a label that is None or NaN.
+        """
         self.positions(list(labels))
-        return Pool(
-            self.source,
-            self._index,
-            {**self.labels, **labels},
-            self._candidates,
-            chunk_size=self.chunk_size,
-            progress=self.progress,
-        )
+        for key, label in labels.items():
+            if is_missing(label):
+                raise ValueError(f"the label of {key!r} is {label}; leave an unknown label out")
+        return self._but({**self.labels, **labels}, self._candidates)
 
     def only(self, ids: Ids) -> "Pool":
         """This pool where strategies may choose only among ``ids``; what is labelled stays labelled."""
         candidates = np.zeros(len(self), dtype=bool)
         candidates[self.positions(ids)] = True
-        if self._candidates is not None:
-            candidates &= self._candidates
-        return Pool(
-            self.source, self._index, self.labels, candidates, chunk_size=self.chunk_size, progress=self.progress
-        )
+        return self._but(self.labels, candidates if self._candidates is None else candidates & self._candidates)
 
     def scan(self, look: Look, ids: Ids | None = None, *, what: str = "scanning the pool") -> Tensor:
         """``look`` over these points (default: all), chunk by chunk, into one preallocated tensor of rows.
 
-        The only streaming loop of the library: memory is one chunk plus the rows.
+        The only streaming loop of the library: memory is one chunk plus the rows. The rows carry no gradient, and are
+        passed on as they are, NaN included: the rules refuse those. An empty pool is one empty chunk.
+        Raises ValueError when a look returns anything but one row a point, of one shape and dtype.
         """
         positions = np.arange(len(self)) if ids is None else self.positions(ids)
         rows: Tensor | None = None
-        starts = range(0, max(len(positions), 1), self.chunk_size)  # an empty pool is one empty chunk
         with tqdm(
             total=len(positions),
             desc=what,
@@ -141,52 +132,35 @@ class Pool:
             delay=SHOW_PROGRESS_AFTER,
             disable=None if self.progress else True,
         ) as bar:
-            for start in starts:
+            for start in range(0, max(len(positions), 1), self.chunk_size):
                 chunk = positions[start : start + self.chunk_size]
-                seen = look(self.source.gather(chunk))
-                if seen.shape[:1] != (len(chunk),):
-                    raise ValueError(
-                        f"a view was shown {len(chunk)} points but returned rows of shape {tuple(seen.shape)}; "
-                        "expected one row a point along the first axis"
-                    )
+                seen = _one_row_a_point(look(self.source.gather(chunk)), len(chunk))
                 if rows is None:
                     rows = seen.new_empty((len(positions), *seen.shape[1:]))
+                if seen.shape[1:] != rows.shape[1:] or seen.dtype != rows.dtype:
+                    raise ValueError(
+                        f"a view returned rows of shape {tuple(rows.shape[1:])} and {rows.dtype}, then of shape "
+                        f"{tuple(seen.shape[1:])} and {seen.dtype}; a row must look the same whatever its chunk"
+                    )
                 rows[start : start + len(chunk)] = seen
                 bar.update(len(chunk))
         assert rows is not None
         return rows
 
+    def _open(self) -> np.ndarray:
+        open_ = np.ones(len(self), dtype=bool) if self._candidates is None else self._candidates.copy()
+        open_[self.positions(list(self.labels))] = False
+        return open_
 
-def _plain(ids: Ids) -> bool:
-    return isinstance(ids, np.ndarray) or all(isinstance(i, int | np.integer) for i in ids)
-
-
-def _index(ids: Iterable[Id] | None, n: int) -> pd.Index:
-    if ids is None:
-        return pd.RangeIndex(n)
-    keys = ids if isinstance(ids, np.ndarray) else list(ids)
-    index = pd.Index(np.asarray(keys, dtype=None if _plain(keys) else object))
-    if len(index) != n:
-        raise ValueError(f"there are {n} points but {len(index)} ids; every point needs one id")
-    if not index.is_unique:
-        twice = index[index.duplicated()][0]
-        raise ValueError(f"the id {twice!r} stands for more than one point; ids must be unique")
-    return index
+    def _but(self, labels: Mapping[Id, Label], candidates: np.ndarray | None) -> "Pool":
+        return Pool(self.source, self._index, labels, candidates, chunk_size=self.chunk_size, progress=self.progress)
 
 
-def _known(labels: Any, index: pd.Index) -> dict[Id, Label]:
-    if labels is None:
-        return {}
-    if isinstance(labels, Mapping):
-        missing = [i for i in labels if i not in index]
-        if missing:
-            raise ValueError(f"there is a label for the id {missing[0]!r}, but the pool has no such point")
-        return dict(labels)
-    values = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else list(labels)
-    if len(values) != len(index):
-        raise ValueError(f"there are {len(index)} points but {len(values)} labels; give one a point, None if unknown")
-    return {i: value for i, value in zip(index.tolist(), values, strict=True) if not _missing(value)}
-
-
-def _missing(label: Any) -> bool:
-    return label is None or (isinstance(label, float) and label != label)
+def _one_row_a_point(seen: Any, n: int) -> Tensor:
+    if not isinstance(seen, Tensor) or seen.shape[:1] != (n,):
+        shape = tuple(seen.shape) if isinstance(seen, Tensor) else type(seen).__name__
+        raise ValueError(
+            f"a view was shown {n} points but returned rows of shape {shape}; "
+            "expected a tensor with one row a point along the first axis"
+        )
+    return seen.detach()  # a graph kept for every chunk would fill memory

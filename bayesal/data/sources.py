@@ -1,6 +1,6 @@
 """Sources: anything with a length whose points can be gathered by position, as one batch."""
 
-import json
+import mmap
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bayesal.types import Inputs
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+from bayesal.data.images import ImageFolderSource, image_paths, relative_names
+from bayesal.types import Id, Inputs
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Points in storage. ``gather`` reads the wanted positions, in the order asked, as one batch."""
+    """Points in storage. ``gather`` reads the wanted positions, in the order asked, as one fresh batch."""
 
     def __len__(self) -> int: ...
 
@@ -39,7 +38,7 @@ class TensorSource:
     def gather(self, positions: np.ndarray, /) -> Tensor:
         span = _as_slice(positions)
         if span is not None:
-            return self.values[span]
+            return self.values[span].clone()  # a model that works in place must not reach the pool
         return self.values[torch.from_numpy(positions).to(self.values.device)]
 
 
@@ -54,26 +53,26 @@ class ArraySource:
                 f"the inputs are an array of {values.dtype}; a pool needs numbers: encode texts or objects first"
             )
         self.values = values
+        self._map = _mapped_file(values)
 
     def __len__(self) -> int:
         return self.values.shape[0]
 
     def gather(self, positions: np.ndarray, /) -> Tensor:
-        values = self._fresh_map()
         span = _as_slice(positions)
-        # The copy lets go of the map's pages, so reading a large file through does not fill memory with it.
-        return torch.from_numpy(np.array(values[positions if span is None else span]))
-
-    def _fresh_map(self) -> np.ndarray:
-        values = self.values
-        whole_file = isinstance(values, np.memmap) and not isinstance(values.base, np.memmap)
-        if not (whole_file and values.flags.c_contiguous and values.filename is not None):
-            return values
-        return np.memmap(values.filename, dtype=values.dtype, mode="r", offset=values.offset, shape=values.shape)
+        native = self.values.dtype.newbyteorder("=")
+        read = np.array(self.values[positions if span is None else span], dtype=native)
+        if self._map is not None and hasattr(self._map, "madvise"):
+            # The pages just read are clean copies of the file: without them the process stays one chunk large.
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return torch.from_numpy(read)
 
 
 class DatasetSource:
-    """A map-style data set: ``len(data)`` and ``data[i]``; of a tuple, the first part is the input."""
+    """A map-style data set: ``len(data)`` and ``data[i]``; of a tuple, the first part is the input.
+
+    Points that are mappings (Hugging Face) are gathered into a mapping of batches; texts stay a list of strings.
+    """
 
     def __init__(self, data: Any) -> None:
         self.data = data
@@ -82,58 +81,27 @@ class DatasetSource:
         return len(self.data)
 
     def gather(self, positions: np.ndarray, /) -> Inputs:
-        points = [self.data[int(i)] for i in positions]
-        points = [point[0] if isinstance(point, tuple | list) else point for point in points]
-        if points and isinstance(points[0], Mapping):
+        wanted = positions.tolist()
+        if not wanted:  # the first point tells what an empty batch looks like
+            return _first(self.gather(np.zeros(1, dtype=np.int64)), 0) if len(self.data) else torch.empty(0)
+        # Hugging Face and torch's Subset read a whole batch at once, many times faster than point by point.
+        points = (
+            self.data.__getitems__(wanted) if hasattr(self.data, "__getitems__") else [self.data[i] for i in wanted]
+        )
+        points = [point[0] if isinstance(point, tuple) else point for point in points]
+        if isinstance(points[0], Mapping):
             return {key: _stack([point[key] for point in points]) for key in points[0]}
         return _stack(points)
 
 
-class ImageFolderSource:
-    """Image files, opened when asked for, as float tensors ``n channels height width`` between 0 and 1."""
-
-    def __init__(self, paths: Sequence[Path], size: tuple[int, int] | None = None, channels: int | None = None) -> None:
-        from PIL import Image
-
-        if not paths:
-            raise ValueError("the folder holds no images: expected files ending in " + " ".join(IMAGE_SUFFIXES))
-        self.paths = list(paths)
-        with Image.open(self.paths[0]) as first:
-            self.size = size or (first.height, first.width)
-            grey = first.mode in ("1", "L", "I", "I;16", "F")
-        self.channels = channels or (1 if grey else 3)
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def gather(self, positions: np.ndarray, /) -> Tensor:
-        if len(positions) == 0:
-            return torch.empty(0, self.channels, *self.size)
-        return torch.stack([self._read(self.paths[int(i)]) for i in positions])
-
-    def _read(self, path: Path) -> Tensor:
-        from PIL import Image
-
-        height, width = self.size
-        try:
-            with Image.open(path) as image:
-                image = image.convert("L" if self.channels == 1 else "RGB")
-                if image.size != (width, height):
-                    image = image.resize((width, height), Image.Resampling.BILINEAR)
-                values = np.asarray(image, dtype=np.float32) / 255
-        except OSError as error:
-            raise ValueError(f"cannot read the image {path}: {error}") from error
-        return torch.from_numpy(values.reshape(height, width, self.channels)).permute(2, 0, 1).contiguous()
-
-
-def source_of(inputs: Any) -> tuple[Source, list[str] | None]:
-    """The source behind what a user passed, and the ids it brings of its own (file names), if any."""
+def source_of(inputs: Any) -> tuple[Source, Sequence[Id] | np.ndarray | None]:
+    """The source behind what a user passed, and the ids it brings of its own (file names, row names), if any."""
     if isinstance(inputs, Tensor):
         return TensorSource(inputs), None
     if isinstance(inputs, np.ndarray):
         return ArraySource(inputs), None
     if isinstance(inputs, pd.DataFrame):
-        return ArraySource(_numbers(inputs)), None
+        return _source_of_table(inputs)
     if isinstance(inputs, str | os.PathLike):
         return _source_at(Path(inputs))
     if isinstance(inputs, Source):
@@ -151,35 +119,52 @@ def source_of(inputs: Any) -> tuple[Source, list[str] | None]:
     )
 
 
-def image_paths(folder: Path) -> list[Path]:
-    """All image files below the folder, in the order of their names."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def _source_at(path: Path) -> tuple[Source, list[str] | None]:
+def _source_at(path: Path) -> tuple[Source, Sequence[Id] | np.ndarray | None]:
     if path.is_dir():
         paths = image_paths(path)
-        return ImageFolderSource(paths), [p.relative_to(path).as_posix() for p in paths]
+        return ImageFolderSource(paths), relative_names(paths, path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder at {path}")
     if path.suffix == ".npy":
         return ArraySource(np.load(path, mmap_mode="r")), None
     if path.suffix in (".parquet", ".pq"):
-        return ArraySource(_numbers(pd.read_parquet(path))), None
+        return _source_of_table(pd.read_parquet(path))
     raise ValueError(f"cannot read {path.name} as a pool: expected a folder of images, a .parquet or an .npy file")
 
 
-def _numbers(frame: pd.DataFrame) -> np.ndarray:
-    words = [str(column) for column in frame.columns if frame[column].dtype.kind not in "fiub"]
+def _source_of_table(frame: pd.DataFrame) -> tuple[Source, np.ndarray | None]:
+    ids = None if isinstance(frame.index, pd.RangeIndex) else frame.index.to_numpy()
+    if "id" in frame.columns:
+        ids, frame = frame["id"].to_numpy(), frame.drop(columns="id")
+    kinds = {str(name): dtype.kind for name, dtype in frame.dtypes.items()}
+    words = [name for name, kind in kinds.items() if kind not in "fiub"]
     if words:
         raise ValueError(
-            f"the columns {json.dumps(words)} are not numbers; encode them (or drop them) before making a pool"
+            f"the columns {', '.join(map(repr, words))} are not numbers; encode or drop them before making a pool"
         )
-    return frame.to_numpy(dtype=np.float32)
+    gaps = [str(name) for name in frame.columns[frame.isna().any()]]
+    if gaps:
+        raise ValueError(f"the columns {', '.join(map(repr, gaps))} have missing values; fill or drop them first")
+    return ArraySource(frame.to_numpy(dtype=np.float32)), ids
 
 
-def _stack(values: list[Any]) -> Tensor:
+def _mapped_file(values: Any) -> mmap.mmap | None:
+    """The map an array reads from, also through views; None for arrays in memory and for copy-on-write maps."""
+    shared = False
+    while isinstance(values, np.ndarray):
+        shared = shared or (isinstance(values, np.memmap) and getattr(values, "mode", "c") != "c")
+        values = values.base
+    return values if shared and isinstance(values, mmap.mmap) else None
+
+
+def _stack(values: list[Any]) -> Tensor | list[str]:
+    if isinstance(values[0], str):
+        return values
     return torch.stack([value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value)) for value in values])
+
+
+def _first(batch: Inputs, n: int) -> Inputs:
+    return {key: part[:n] for key, part in batch.items()} if isinstance(batch, Mapping) else batch[:n]
 
 
 def _as_slice(positions: np.ndarray) -> slice | None:
