@@ -1,0 +1,10 @@
+"""Predictions to scores: ``Distribution`` of batch_shape (N, K) in, N scores out, larger = ask first."""
+
+from bayesal.acquisitions.bald import bald as bald
+from bayesal.acquisitions.uncertainty import entropy as entropy
+from bayesal.acquisitions.uncertainty import expected_entropy as expected_entropy
+from bayesal.acquisitions.uncertainty import least_confidence as least_confidence
+from bayesal.acquisitions.uncertainty import margin as margin
+from bayesal.acquisitions.uncertainty import mean_std as mean_std
+from bayesal.acquisitions.uncertainty import variance as variance
+from bayesal.acquisitions.uncertainty import variation_ratio as variation_ratio
