@@ -1,0 +1,49 @@
+"""Where a study stands: what its events amount to at one moment."""
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from bayesal.loop.encoding import decode
+from bayesal.types import Id, Label
+
+
+@dataclass(frozen=True)
+class Standing:
+    """``labels``: the current ones, in the order in which the points became known. ``pending``: asked, not answered.
+    ``skipped``: answered, but not with a label. ``known``: a hash of ``labels``, in order. ``round``: the round these
+    labels belong to; it is ``fitted`` once a belief was learned from them, and has had ``asks`` batches asked."""
+
+    labels: dict[Id, Label]
+    pending: list[Id]
+    skipped: list[Id]
+    known: str
+    round: int
+    fitted: bool
+    asks: int
+
+
+def read_standing(connection: sqlite3.Connection) -> Standing:
+    """Read inside a transaction, so that it is one moment.
+
+    A round is one set of labels: once something was asked or fitted, other labels are another round, the next.
+    """
+    labels = connection.execute("SELECT id, label FROM label ORDER BY first").fetchall()
+    known = hashlib.sha256(json.dumps(labels).encode()).hexdigest()
+    last = connection.execute("SELECT max(round) FROM event").fetchone()[0]
+    if last is None:
+        round_ = 0
+    else:
+        same = connection.execute("SELECT 1 FROM event WHERE round = ? AND known = ? LIMIT 1", (last, known)).fetchone()
+        round_ = last if same else last + 1
+    kinds = [kind for (kind,) in connection.execute("SELECT kind FROM event WHERE round = ?", (round_,))]
+    return Standing(
+        labels={decode(key): decode(label) for key, label in labels},
+        pending=[decode(key) for (key,) in connection.execute("SELECT id FROM pending ORDER BY n")],
+        skipped=[decode(key) for (key,) in connection.execute("SELECT id FROM skipped ORDER BY first")],
+        known=known,
+        round=round_,
+        fitted="fitted" in kinds,
+        asks=kinds.count("asked"),
+    )
