@@ -1,0 +1,179 @@
+"""The verdict in plain sentences: what each method needed, what the baseline needed, and whether it was better."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from bayesal.bench.curves import Metric, learning_curves, metrics_of
+from bayesal.bench.frames import numbers
+from bayesal.bench.reach import Reach, headline, levels, reach
+from bayesal.bench.results import Outcome
+from bayesal.bench.statistics import Comparison, compare_all
+from bayesal.bench.wording import begin, listed, spell, tell_difference, tell_labels, tell_level, tell_p
+
+SIGNIFICANT = 0.05
+
+
+class Finding(StrEnum):
+    """What a comparison with the baseline shows."""
+
+    BETTER = "better"
+    AHEAD = "ahead"
+    """Its own interval excludes zero, but not once all comparisons of the run are counted."""
+    UNDECIDED = "no difference shown"
+    BEHIND = "behind"
+    WORSE = "worse"
+    ONE_SEED = "one seed"
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """Everything the sentences and the tables of a report are made of. ``judge`` is the baseline where there is one,
+    else the first method: the method whose own curve sets the levels.
+    """
+
+    metric: Metric
+    methods: list[str]
+    judge: str
+    baseline: str | None
+    budget: float
+    """The labels a finished study ends with."""
+    comparisons: list[Comparison]
+    reaches: dict[str, list[Reach]]
+    headline: int
+
+    @property
+    def others(self) -> list[str]:
+        return [method for method in self.methods if method != self.baseline]
+
+    def comparison(self, method: str) -> Comparison | None:
+        return next((one for one in self.comparisons if one.method == method), None)
+
+
+def judge(outcome: Outcome) -> Judgement:
+    """The comparisons and the labels to each level, on the outcome's first metric."""
+    metric = metrics_of(outcome.results)[0]
+    curves = {method: learning_curves(outcome.results, metric, method) for method in outcome.methods}
+    methods = [method for method in outcome.methods if curves[method]]
+    baseline = outcome.baseline if outcome.baseline in methods else None
+    first = baseline or methods[0]
+    rungs = levels(outcome.results, metric, first)
+    reaches = {method: [reach(curves[method], metric, level) for level in rungs] for method in methods}
+    return Judgement(
+        metric=metric,
+        methods=methods,
+        judge=first,
+        baseline=baseline,
+        budget=float(outcome.config.get("budget") or np.max(numbers(outcome.results, "labels"))),
+        comparisons=compare_all(outcome.results, metric, methods, baseline) if baseline else [],
+        reaches=reaches,
+        headline=headline(reaches, first),
+    )
+
+
+def finding(comparison: Comparison) -> Finding:
+    """What the interval shows; a difference counts only if it also survives Holm's correction."""
+    _, low, high, _ = comparison.advantage
+    if low is None or high is None or comparison.adjusted_p is None:
+        return Finding.ONE_SEED
+    sure = comparison.adjusted_p < SIGNIFICANT
+    if low > 0:
+        return Finding.BETTER if sure else Finding.AHEAD
+    if high < 0:
+        return Finding.WORSE if sure else Finding.BEHIND
+    return Finding.UNDECIDED
+
+
+def verdict(outcome: Outcome) -> list[str]:
+    """Plain sentences: one a method against the baseline, then one that says what the numbers rest on."""
+    judged = judge(outcome)
+    return [*(sentence(judged, method) for method in judged.others or judged.methods), footing(judged)]
+
+
+def sentence(judged: Judgement, method: str) -> str:
+    """What this method needed and whether that was better than the baseline."""
+    return begin(_sentence(judged, method))
+
+
+def _sentence(judged: Judgement, method: str) -> str:
+    if method == judged.baseline or judged.baseline is None:
+        return f"{_reached_alone(judged, method)}."
+    comparison = judged.comparison(method)
+    baseline = spell(judged.baseline)
+    if comparison is None:
+        return f"{spell(method)} and {baseline} share no measured seed, so they cannot be compared."
+    name, facts = spell(method), f"{_reached(judged, method)}; {_difference(judged, comparison)}"
+    tests = f"once all {len(judged.comparisons)} comparisons are counted (Holm: {tell_p(comparison.adjusted_p or 0)})"
+    match finding(comparison):
+        case Finding.BETTER:
+            return f"{name} {facts}."
+        case Finding.AHEAD:
+            return f"{name} was ahead of {baseline}, but no difference could be shown {tests}: it {facts}."
+        case Finding.UNDECIDED:
+            return f"No difference from {baseline} could be shown for {name}: it {facts}."
+        case Finding.BEHIND:
+            return f"{name} was behind {baseline}, but no difference could be shown {tests}: it {facts}."
+        case Finding.WORSE:
+            return f"{name} was worse than {baseline}: it {facts}."
+        case Finding.ONE_SEED:
+            return f"One seed cannot show whether {name} beats {baseline}: it {facts}, without an interval."
+
+
+def footing(judged: Judgement) -> str:
+    """What the sentences rest on: seeds, intervals, how labels are counted, and how many comparisons were made."""
+    if judged.baseline is None:
+        return (
+            "Nothing was asked at random in this run, so nothing can be said about whether this beats asking at random."
+        )
+    if not judged.others:
+        return f"Only {spell(judged.baseline)} was run, so there is nothing to compare it with."
+    tested = [one for one in judged.comparisons if one.adjusted_p is not None]
+    if not tested:
+        return "Run at least 5 seeds for an interval: the luck of one seed is often larger than the difference."
+    sizes = sorted({len(one.seeds) for one in tested})
+    seeds = f"{sizes[0]} seeds" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} seeds"
+    told = listed([f"{tell_p(one.adjusted_p or 0)} for {spell(one.method)}" for one in tested])
+    holm = f" {len(tested)} methods were compared, so p-values are Holm's: {told}." if len(tested) > 1 else ""
+    return (
+        f"Differences are paired over {seeds}, with 95 % intervals; labels are medians over seeds and count the "
+        f"initial ones and the whole batch that reached the level.{holm}"
+    )
+
+
+def _reached(judged: Judgement, method: str) -> str:
+    """reached 90 % with 58 labels, random with 96."""
+    ours, theirs = judged.reaches[method][judged.headline], judged.reaches[judged.judge][judged.headline]
+    level, other = tell_level(ours.level, judged.metric), spell(judged.judge)
+    if ours.median.known and theirs.median.known:
+        return f"reached {level} with {_labels(ours)}, {other} with {_labels(theirs, unit='')}"
+    if ours.median.known:
+        return f"reached {level} with {_labels(ours)}, {other} did not {_within(theirs)}"
+    if theirs.median.known:
+        return f"did not reach {level} {_within(ours)}, {other} did with {_labels(theirs, unit='')}"
+    return f"did not reach {level} {_within(ours)}, nor did {other}"
+
+
+def _reached_alone(judged: Judgement, method: str) -> str:
+    own = judged.reaches[method][judged.headline]
+    level = tell_level(own.level, judged.metric)
+    return f"{spell(method)} " + (
+        f"reached {level} with {_labels(own)}" if own.median.known else f"did not reach {level} {_within(own)}"
+    )
+
+
+def _labels(one: Reach, unit: str = " labels") -> str:
+    some = "" if one.reached == len(one.by_seed) else f" (in {one.reached} of {len(one.by_seed)} seeds)"
+    return f"{tell_labels(one.median)}{unit}{some}"
+
+
+def _within(one: Reach) -> str:
+    some = f" (but did in {one.reached} of {len(one.by_seed)} seeds)" if one.reached else ""
+    return f"within {max(bounds.low for bounds in one.by_seed.values() if not bounds.known):g} labels{some}"
+
+
+def _difference(judged: Judgement, comparison: Comparison) -> str:
+    metric, (mean, low, high, _) = judged.metric, comparison.interval
+    budget = "the budget" if comparison.end >= judged.budget else f"the first {comparison.end:g} labels (unfinished)"
+    better = "" if metric.higher_is_better else " (lower is better)"
+    return f"difference {tell_difference(mean, low, high, metric)} mean {metric.name} over {budget}{better}"
