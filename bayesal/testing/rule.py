@@ -67,11 +67,7 @@ def _rule_laws(choose: Rule, rows: Tensor, batch_size: int) -> Iterator[Finding]
     )
     yield law("seed", positions(batch_size) == chosen, "a seed fixes the choice", "the same seed chose other rows")
     yield _refuses("too large a batch", lambda: positions(n + 1), f"a batch of {n + 1} from {n} rows")
-    yield _refuses(
-        "NaN rows",
-        lambda: choose(_poisoned(rows), batch_size, generator=Generator().manual_seed(0)),
-        "a row of NaN",
-    )
+    yield _nan(choose, rows, batch_size, chosen)
     yield law(
         "rows unchanged",
         torch.equal(before, rows),
@@ -83,7 +79,7 @@ def _rule_laws(choose: Rule, rows: Tensor, batch_size: int) -> Iterator[Finding]
 
 def _greedy_laws(rule: GreedyRule[Any], rows: Tensor) -> Iterator[Finding]:
     start = rule.init(rows, generator=Generator().manual_seed(0))
-    gains = rule.gains(start)
+    gains = rule.gains(start).clone()
     yield law(
         "one gain a row",
         gains.shape == (len(rows),),
@@ -124,15 +120,25 @@ def _refuses(name: str, act: Callable[[], Any], what: str) -> Finding:
     return Finding(name, False, f"{what} should raise a ValueError, but something was chosen")
 
 
+def _nan(choose: Rule, rows: Tensor, batch_size: int, chosen: list[int]) -> Finding:
+    poisoned = rows.clone()
+    poisoned[0] = torch.nan
+    finding = _refuses(
+        "NaN rows", lambda: choose(poisoned, batch_size, generator=Generator().manual_seed(0)), "a row of NaN"
+    )
+    if finding.passed:
+        return finding
+    poisoned[:] = torch.nan
+    try:
+        blind = choose(poisoned, batch_size, generator=Generator().manual_seed(0)).tolist() == chosen
+    except Exception:
+        return finding
+    return Finding("NaN rows", True, "it does not look at the rows, so NaN does not matter") if blind else finding
+
+
 def _grown(rule: GreedyRule[Any], rows: Tensor, batch_size: int, /, *, generator: Generator) -> Tensor:
     return grow(rule, rows, batch_size, generator=generator).positions
 
 
 def _log_probs() -> Tensor:
     return torch.randn(20, 8, 3, generator=Generator().manual_seed(3), dtype=torch.float64).log_softmax(-1)
-
-
-def _poisoned(rows: Tensor) -> Tensor:
-    poisoned = rows.clone()
-    poisoned[0] = torch.nan
-    return poisoned
