@@ -104,16 +104,15 @@ def _sentence(judged: Judgement, method: str) -> str:
     if comparison is None:
         return f"{spell(method)} and {baseline} share no measured seed, so they cannot be compared."
     name, facts = spell(method), f"{_reached(judged, method)}; {_difference(judged, comparison)}"
-    tests = f"once all {len(judged.comparisons)} comparisons are counted (Holm: {tell_p(comparison.adjusted_p or 0)})"
     match finding(comparison):
         case Finding.BETTER:
             return f"{name} {facts}."
         case Finding.AHEAD:
-            return f"{name} was ahead of {baseline}, but no difference could be shown {tests}: it {facts}."
+            return f"{name} was ahead of {baseline}, but no difference could be shown {_counted(judged, comparison)}: it {facts}."
         case Finding.UNDECIDED:
             return f"No difference from {baseline} could be shown for {name}: it {facts}."
         case Finding.BEHIND:
-            return f"{name} was behind {baseline}, but no difference could be shown {tests}: it {facts}."
+            return f"{name} was behind {baseline}, but no difference could be shown {_counted(judged, comparison)}: it {facts}."
         case Finding.WORSE:
             return f"{name} was worse than {baseline}: it {facts}."
         case Finding.ONE_SEED:
@@ -128,17 +127,22 @@ def footing(judged: Judgement) -> str:
         )
     if not judged.others:
         return f"Only {spell(judged.baseline)} was run, so there is nothing to compare it with."
-    tested = [one for one in judged.comparisons if one.adjusted_p is not None]
+    tested = [(one, one.adjusted_p) for one in judged.comparisons if one.adjusted_p is not None]
     if not tested:
         return "Run at least 5 seeds for an interval: the luck of one seed is often larger than the difference."
-    sizes = sorted({len(one.seeds) for one in tested})
+    sizes = sorted({len(one.seeds) for one, _ in tested})
     seeds = f"{sizes[0]} seeds" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} seeds"
-    told = listed([f"{tell_p(one.adjusted_p or 0)} for {spell(one.method)}" for one in tested])
+    told = listed([f"{tell_p(p_value)} for {spell(one.method)}" for one, p_value in tested])
     holm = f" {len(tested)} methods were compared, so p-values are Holm's: {told}." if len(tested) > 1 else ""
     return (
         f"Differences are paired over {seeds}, with 95 % intervals; labels are medians over seeds and count the "
         f"initial ones and the whole batch that reached the level.{holm}"
     )
+
+
+def _counted(judged: Judgement, comparison: Comparison) -> str:
+    p_value = "" if comparison.adjusted_p is None else f" (Holm: {tell_p(comparison.adjusted_p)})"
+    return f"once all {len(judged.comparisons)} comparisons are counted{p_value}"
 
 
 def _reached(judged: Judgement, method: str) -> str:

@@ -1,5 +1,8 @@
 """Made-up outcomes with known effects: three methods, five seeds, a made-up data set of little pictures."""
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
@@ -38,7 +41,7 @@ def classification(
                 )
                 labels += _asked(method, seed, number, batch, classes, rng) if number < rounds - 1 else []
     table = pd.DataFrame(labels)
-    pixels = load_digits().images.astype(np.float32) / 16
+    pixels = digits().images.astype(np.float32) / 16
     shown = {id_: pixels[int(id_[6:])] for id_ in table["id"].unique()} if images else None
     return Outcome(
         config=config(methods, seeds, 20 + batch * (rounds - 1)),
@@ -112,9 +115,14 @@ def manifest(classes) -> dict:
     }
 
 
+@cache
+def digits() -> Any:
+    return load_digits()
+
+
 def _asked(method, seed, number, batch, classes, rng) -> list[dict]:
     """BALD asks for few classes only; BatchBALD's gains fall within a batch; random has no scores."""
-    answers = load_digits().target[:1297]
+    answers = digits().target[:1297]
     wanted = np.isin(answers, [1, 3, 5, 8]) if method == "bald" else answers >= 0
     rows = []
     for order, position in enumerate(rng.choice(np.flatnonzero(wanted), batch, replace=False).tolist()):
