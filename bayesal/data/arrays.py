@@ -33,7 +33,12 @@ def npz_data_set(path: Path, *, task: Task | None) -> DataSet:
         raise ValueError(f"{path.name} holds no array named {' or '.join(PARTS['inputs'][:3])}")
     inputs, how = _points(parts["inputs"], path)
     test_inputs = _points(parts["test_inputs"], path)[0] if "test_inputs" in parts else None
-    answers = _answers(parts, len(inputs), path, task)
+    if test_inputs is not None and test_inputs.shape[1:] != inputs.shape[1:]:
+        raise ValueError(
+            f"points of {path.name} have the shape {tuple(inputs.shape[1:])}, but its test points "
+            f"{tuple(test_inputs.shape[1:])}; both parts need one shape"
+        )
+    answers = _answers(parts, path, task)
     labels, test_labels = answers.labels, None
     if labels is not None and "test_labels" in parts:
         labels, test_labels = labels[: len(parts["labels"])], labels[len(parts["labels"]) :]
@@ -72,7 +77,7 @@ def npy_data_set(path: Path) -> DataSet:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             given = dict(arrays)
     except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise ValueError(f"cannot read {path}: {error}; objects are not read, save numbers or strings") from error
@@ -107,7 +112,7 @@ def _points(values: np.ndarray, path: Path) -> tuple[Tensor, str]:
     return points, ", ".join(notes)
 
 
-def _answers(parts: dict[str, np.ndarray], n: int, path: Path, task: Task | None) -> Answers:
+def _answers(parts: dict[str, np.ndarray], path: Path, task: Task | None) -> Answers:
     """The labels of the pool, then those of the test part: read as one, so that both number the classes alike."""
     if "labels" not in parts:
         if "test_labels" in parts:

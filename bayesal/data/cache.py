@@ -33,7 +33,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Kept arrays, by name."""
 
     def read(file: Path) -> dict[str, np.ndarray]:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return dict(arrays)
 
     return _read(path, read)

@@ -68,6 +68,8 @@ class RepeatedSource:
         batch = self.source.gather(positions % max(len(self.source), 1))
         if self.noise == 0:
             return batch
+        if not batch.is_floating_point():
+            raise ValueError(f"noise cannot be added to inputs of {batch.dtype}; make them floats first")
         drawn = np.empty(batch.shape, dtype=np.float32)
         for row, position in enumerate(positions.tolist()):
             stream = np.random.Generator(np.random.Philox(key=self.key, counter=[0, 0, position, 0]))

@@ -29,7 +29,7 @@ def diamonds(frame: pd.DataFrame, number: int, source: str) -> DataSet:
     for name in INPUTS:
         values = frame[name]
         if name in GRADES:
-            codes = pd.Categorical(values.astype(str), categories=GRADES[name]).codes
+            codes = pd.Index(GRADES[name]).get_indexer(pd.Index(values.astype(str)))
             if (codes < 0).any():
                 raise ValueError(f"{source}: a {name} is none of {', '.join(GRADES[name])}")
             values = codes

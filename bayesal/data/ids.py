@@ -1,14 +1,16 @@
 """Ids: the user's stable keys, and where they stand."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayesal.types import Id, Ids
+from bayesal.types import Ids
 
 
-def index_of(ids: Iterable[Id] | None, n: int) -> pd.Index:
+def index_of(ids: Iterable[Any] | None, n: int) -> pd.Index:
     """The index of n points: their ids, or 0 ... n-1. The id 1 and the id "1" are two different ids.
 
     Raises ValueError when ids are too few, too many, repeated, or neither integers nor strings.
@@ -37,7 +39,7 @@ def positions_of(ids: Ids, index: pd.Index) -> np.ndarray:
     return found.astype(np.int64, copy=False)
 
 
-def _index(ids: Iterable[Id]) -> pd.Index:
+def _index(ids: Iterable[Any]) -> pd.Index:
     # One dtype for every spelling: int64 when all are integers, objects otherwise. NumPy would turn [1, "1"] into two
     # equal strings, and pandas would keep strings in Arrow, where taking a million out costs a third of a second.
     if isinstance(ids, np.ndarray) and ids.ndim == 1 and ids.dtype.kind in "iu":
@@ -47,8 +49,9 @@ def _index(ids: Iterable[Id]) -> pd.Index:
     keys[:] = given
     kind = pd.api.types.infer_dtype(keys, skipna=False)
     if kind in ("integer", "empty"):
-        return _frozen(keys.astype(np.int64))
-    if kind != "string":
+        with suppress(OverflowError):  # integers beyond 64 bits stay objects
+            return _frozen(keys.astype(np.int64))
+    if kind not in ("string", "integer"):
         for position, key in enumerate(keys):
             if isinstance(key, bool | np.bool_) or not isinstance(key, str | int | np.integer):
                 raise ValueError(f"ids must be integers or strings, but one of them is {key!r}, a {type(key).__name__}")

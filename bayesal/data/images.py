@@ -69,11 +69,10 @@ def relative_names(paths: Sequence[Path], folder: Path) -> list[str]:
 
 def _open(path: Path) -> Image.Image:
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            return image.copy()  # all of it read, and the file closed
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot read the image {path}: {error}") from error
-    return image
 
 
 def _resized(image: Image.Image, height: int, width: int) -> Image.Image:

@@ -45,7 +45,7 @@ class Pool:
     def of(
         cls,
         inputs: Any,
-        ids: Iterable[Id] | None = None,
+        ids: Ids | Iterable[Id] | None = None,
         labels: Labels | Sequence[Label] | np.ndarray | Tensor | pd.Series | None = None,
         *,
         chunk_size: int = 256,

@@ -63,9 +63,7 @@ def outliers(dataset: DataSet, other: DataSet, number: int, *, generator: Genera
         tuple(source.gather(np.zeros(min(len(source), 1), dtype=np.int64)).shape[1:]) for source in (ours, theirs)
     ]
     if number and shapes[0] != shapes[1]:
-        raise ValueError(
-            f"points of {dataset.name} have the shape {shapes[0]}, those of {other.name} {shapes[1]}; they cannot be mixed"
-        )
+        raise ValueError(f"points of {dataset.name} have the shape {shapes[0]}, those of {other.name} {shapes[1]}")
     unknown = labels.new_full((number, *labels.shape[1:]), torch.nan if labels.is_floating_point() else -1)
     named = np.array([f"{other.name}:{i}" for i in strangers.ids.tolist()], dtype=object)
     return replace(

@@ -1,97 +1,18 @@
-"""Sources: anything with a length whose points can be gathered by position, as one batch."""
+"""What a user gave as a pool: the source behind it, and the ids it brings."""
 
-import mmap
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from bayesal.data.images import ImageFolderSource, image_paths, relative_names
-from bayesal.types import Id, Inputs
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Points in storage. ``gather`` reads the wanted positions, in the order asked, as one fresh batch."""
-
-    def __len__(self) -> int: ...
-
-    def gather(self, positions: np.ndarray, /) -> Inputs: ...
-
-
-class TensorSource:
-    """A tensor whose first axis is the point."""
-
-    def __init__(self, values: Tensor) -> None:
-        if values.ndim == 0:
-            raise ValueError("a pool needs points along the first axis, but its inputs are a single number")
-        self.values = values
-
-    def __len__(self) -> int:
-        return self.values.shape[0]
-
-    def gather(self, positions: np.ndarray, /) -> Tensor:
-        span = _as_slice(positions)
-        if span is not None:
-            return self.values[span].clone()  # a model that works in place must not reach the pool
-        return self.values[torch.from_numpy(positions).to(self.values.device)]
-
-
-class ArraySource:
-    """A NumPy array in memory or mapped from a file; a mapped file is never pulled into memory as a whole."""
-
-    def __init__(self, values: np.ndarray) -> None:
-        if values.ndim == 0:
-            raise ValueError("a pool needs points along the first axis, but its inputs are a single number")
-        if values.dtype.kind not in "fiub":
-            raise ValueError(
-                f"the inputs are an array of {values.dtype}; a pool needs numbers: encode texts or objects first"
-            )
-        self.values = values
-        self._map = _mapped_file(values)
-
-    def __len__(self) -> int:
-        return self.values.shape[0]
-
-    def gather(self, positions: np.ndarray, /) -> Tensor:
-        span = _as_slice(positions)
-        native = self.values.dtype.newbyteorder("=")
-        read = np.array(self.values[positions if span is None else span], dtype=native)
-        if self._map is not None and hasattr(self._map, "madvise"):
-            # The pages just read are clean copies of the file: without them the process stays one chunk large.
-            self._map.madvise(mmap.MADV_DONTNEED)
-        return torch.from_numpy(read)
-
-
-class DatasetSource:
-    """A map-style data set: ``len(data)`` and ``data[i]``; of a tuple, the first part is the input.
-
-    Points that are mappings (Hugging Face) are gathered into a mapping of batches; texts stay a list of strings.
-    """
-
-    def __init__(self, data: Any) -> None:
-        self.data = data
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def gather(self, positions: np.ndarray, /) -> Inputs:
-        wanted = positions.tolist()
-        if not wanted:  # the first point tells what an empty batch looks like
-            return _first(self.gather(np.zeros(1, dtype=np.int64)), 0) if len(self.data) else torch.empty(0)
-        # Hugging Face and torch's Subset read a whole batch at once, many times faster than point by point.
-        points = (
-            self.data.__getitems__(wanted) if hasattr(self.data, "__getitems__") else [self.data[i] for i in wanted]
-        )
-        points = [point[0] if isinstance(point, tuple) else point for point in points]
-        if isinstance(points[0], Mapping):
-            return {key: _stack([point[key] for point in points]) for key in points[0]}
-        return _stack(points)
+from bayesal.data.storage import ArraySource, DatasetSource, TensorSource
+from bayesal.data.storage import Source as Source
+from bayesal.types import Id
 
 
 def source_of(inputs: Any) -> tuple[Source, Sequence[Id] | np.ndarray | None]:
@@ -146,30 +67,3 @@ def _source_of_table(frame: pd.DataFrame) -> tuple[Source, np.ndarray | None]:
     if gaps:
         raise ValueError(f"the columns {', '.join(map(repr, gaps))} have missing values; fill or drop them first")
     return ArraySource(frame.to_numpy(dtype=np.float32)), ids
-
-
-def _mapped_file(values: Any) -> mmap.mmap | None:
-    """The map an array reads from, also through views; None for arrays in memory and for copy-on-write maps."""
-    shared = False
-    while isinstance(values, np.ndarray):
-        shared = shared or (isinstance(values, np.memmap) and getattr(values, "mode", "c") != "c")
-        values = values.base
-    return values if shared and isinstance(values, mmap.mmap) else None
-
-
-def _stack(values: list[Any]) -> Tensor | list[str]:
-    if isinstance(values[0], str):
-        return values
-    return torch.stack([value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value)) for value in values])
-
-
-def _first(batch: Inputs, n: int) -> Inputs:
-    return {key: part[:n] for key, part in batch.items()} if isinstance(batch, Mapping) else batch[:n]
-
-
-def _as_slice(positions: np.ndarray) -> slice | None:
-    """A run of neighbours is read as a slice: no index, and for a mapped file one sequential read."""
-    n = len(positions)
-    if n and positions[-1] - positions[0] == n - 1 and bool((np.diff(positions) == 1).all()):
-        return slice(int(positions[0]), int(positions[0]) + n)
-    return None
