@@ -1,3 +1,4 @@
 """Posteriors: one file per way of being unsure. Each gives K fixed functions by ``draw``."""
 
+from bayesal.posteriors.dropout import MCDropout as MCDropout
 from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses

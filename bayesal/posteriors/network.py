@@ -1,6 +1,6 @@
 """Every network posterior: one network, K states of the part that varies, one vmap."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 
 import torch
@@ -12,7 +12,7 @@ from torch.func import functional_call, vmap
 from bayesal.likelihoods import Likelihood
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.trial import trial
+from bayesal.posteriors.trial import Gauge, trial
 from bayesal.types import Inputs
 
 ACTIVATION_BYTES = 2**28  # no activation of the hypotheses evaluated together is larger
@@ -51,26 +51,37 @@ class NetworkHypotheses:
     def outputs(self, points: Points) -> Float[Tensor, "N K ..."]:
         """What the network says of prepared points, on its own device."""
         if points.count == 0:
-            return self.outputs(points.first())[:0]
+            return self.outputs(points.some())[:0]
         if points.shape() not in self._largest:
             state = {name: values[0] for name, values in self.states.items()}
-            self._largest[points.shape()] = trial(lambda first: self._one(state, first), points)
+            with Gauge() as gauge:
+                trial(lambda one: self._one(state, one), points[:1])
+            self._largest[points.shape()] = gauge.num_bytes
         if self._vectorises:
             chunk = max(1, ACTIVATION_BYTES // (points.count * self._largest[points.shape()]))
             try:
-                return vmap(lambda state: self._one(state, points), out_dims=1, chunk_size=chunk)(self.states)
+                return together(lambda state: self._one(state, points), self.states, chunk)
             except Exception:  # vmap cannot take this network; if the network itself is at fault, the loop says so
-                looped = self._loop(points)
+                looped = one_by_one(lambda state: self._one(state, points), self.states)
                 self._vectorises = False
                 return looped
-        return self._loop(points)
+        return one_by_one(lambda state: self._one(state, points), self.states)
 
     def _one(self, state: dict[str, Tensor], points: Points) -> Tensor:
         return functional_call(self.network, state, *points.arguments())
 
-    def _loop(self, points: Points) -> Tensor:
-        states = ({name: values[k] for name, values in self.states.items()} for k in range(self.num_hypotheses))
-        return torch.stack([self._one(state, points) for state in states], dim=1)
+
+def together(
+    call: Callable[[dict[str, Tensor]], Tensor], states: dict[str, Tensor], chunk_size: int | None = None
+) -> Float[Tensor, "N K ..."]:
+    """``call`` under each of the K states at once: what the states do not touch is computed once a chunk of them."""
+    return vmap(call, out_dims=1, chunk_size=chunk_size)(states)
+
+
+def one_by_one(call: Callable[[dict[str, Tensor]], Tensor], states: dict[str, Tensor]) -> Float[Tensor, "N K ..."]:
+    """``call`` under each of the K states in turn: for what vmap cannot take."""
+    count = len(next(iter(states.values())))
+    return torch.stack([call({name: values[k] for name, values in states.items()}) for k in range(count)], dim=1)
 
 
 def finite(outputs: Float[Tensor, "N K ..."]) -> Float[Tensor, "N K ..."]:

@@ -52,18 +52,36 @@ class Points:
             return Points(change(self.inputs), count, self.device)
         return Points({key: change(part) for key, part in self.inputs.items()}, count, self.device)
 
-    def first(self) -> "Points":
-        """The first point alone; of no points, one of zeros, so that no network ever sees an empty batch."""
-        return self.map(lambda part: part[:1] if self.count else part.new_zeros((1, *part.shape[1:])), 1)
+    def __getitem__(self, rows: slice) -> "Points":
+        """These rows of the points."""
+        return self.map(lambda part: part[rows], len(range(*rows.indices(self.count))))
+
+    def some(self) -> "Points":
+        """The first point or two, for a trial; of no points, one of zeros: no network ever sees an empty batch."""
+        return self[:2] if self.count else self.map(lambda part: part.new_zeros((1, *part.shape[1:])), 1)
 
     def shape(self) -> str:
         """What one point looks like, for error messages and as the key of what was learned about such points."""
         parts = {"": self.inputs} if isinstance(self.inputs, Tensor) else self.inputs
         return ", ".join(f"{key} {tuple(part.shape[1:])} {part.dtype}".strip() for key, part in parts.items())
 
-    def arguments(self) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
-        """The positional and keyword arguments of a call to the network."""
-        return ((self.inputs,), {}) if isinstance(self.inputs, Tensor) else ((), self.inputs)
+    @property
+    def where(self) -> torch.device:
+        """The network's device, where the points are now."""
+        return (self.inputs if isinstance(self.inputs, Tensor) else next(iter(self.inputs.values()))).device
+
+    def arguments(self, *, channels_last: bool = False) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        """The positional and keyword arguments of a call: copies, since a network may write on what it is given.
+
+        ``channels_last``: lay images out with the channels of a pixel side by side.
+        """
+
+        def copied(part: Tensor) -> Tensor:
+            images = channels_last and part.ndim == 4 and part.is_floating_point()
+            return part.clone(memory_format=torch.channels_last if images else torch.preserve_format)
+
+        copies = self.map(copied, self.count).inputs
+        return ((copies,), {}) if isinstance(copies, Tensor) else ((), copies)
 
 
 def _tensor(value: object) -> Tensor:

@@ -1,4 +1,4 @@
-"""A trial: one point through a network, to learn what it costs and whether it is a function at all."""
+"""A trial: a point or two through a network, to see whether it is a function at all."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,31 +11,29 @@ from torch.overrides import TorchFunctionMode
 from bayesal.posteriors.points import Points
 
 
-def trial(call: Callable[[Points], Tensor], points: Points) -> int:
-    """Call a network with the first of these points; the bytes of the largest activation it makes on the way.
+def trial(call: Callable[[Points], Tensor], points: Points) -> Tensor:
+    """What the network says of these points.
 
-    Raises ValueError if the network fails on such a point, draws random numbers (whose global state is put back), or
-    returns anything but one tensor with a row a point.
+    Raises ValueError if it fails on such points, draws random numbers (whose global state is put back), or returns
+    anything but one tensor with a row a point.
     """
-    largest = _LargestOutput()
     try:
-        with _no_randomness(), largest:
-            output = call(points.first())
-    except _Random:
-        raise ValueError(
-            "the network draws random numbers in evaluation mode, so it is not one function; "
-            "keep the noise to training, or draw it once and register it as a buffer"
-        ) from None
+        with _no_randomness():
+            output = call(points)
     except Exception as error:
         raise ValueError(f"the network fails on points of shape {points.shape()}: {error}") from error
-    if not isinstance(output, Tensor) or output.shape[:1] != (1,):
+    if not isinstance(output, Tensor) or output.shape[:1] != (points.count,):
         seen = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-        raise ValueError(f"the network must return one tensor with a row a point, but for one point it gave {seen}")
-    return max(largest.num_bytes, 1)
+        raise ValueError(
+            f"the network must return one tensor with a row a point, but for {points.count} points it gave {seen}"
+        )
+    return output
 
 
-class _LargestOutput(TorchFunctionMode):
-    num_bytes = 0
+class Gauge(TorchFunctionMode):
+    """Measures the largest value made while it is on."""
+
+    num_bytes = 1
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
@@ -46,18 +44,33 @@ class _LargestOutput(TorchFunctionMode):
         return result
 
 
-class _Random(Exception):
-    pass
-
-
 @contextmanager
 def _no_randomness() -> Iterator[None]:
-    before = torch.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    yield
-    if not torch.equal(before, torch.get_rng_state()):
-        torch.set_rng_state(before)
-        raise _Random
-    if devices and any(not torch.equal(a, b) for a, b in zip(devices, torch.cuda.get_rng_state_all(), strict=True)):
-        torch.cuda.set_rng_state_all(devices)
-        raise _Random
+    before = random_state()
+    try:
+        yield
+    finally:
+        drew = not same_state(before, random_state())
+        set_random_state(before)
+    if drew:
+        raise ValueError(
+            "it draws random numbers in evaluation mode, so it is not one function; keep the noise to training, "
+            "or draw it once and register it as a buffer"
+        )
+
+
+def random_state() -> list[Tensor]:
+    """The state of the global generators: of the CPU, then of every GPU in use."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])]
+
+
+def set_random_state(state: list[Tensor]) -> None:
+    """Put the global generators back."""
+    torch.set_rng_state(state[0])
+    if len(state) > 1:
+        torch.cuda.set_rng_state_all(state[1:])
+
+
+def same_state(one: list[Tensor], other: list[Tensor]) -> bool:
+    """Whether nothing was drawn from the global generators in between."""
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=False))

@@ -1,0 +1,160 @@
+"""K networks that are one network under K sets of dropout masks."""
+
+import math
+from collections.abc import Collection
+from enum import IntEnum
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from bayesal.likelihoods import Likelihood
+from bayesal.posteriors.masking import ChangedPattern, Masking, forward
+from bayesal.posteriors.masks import Site
+from bayesal.posteriors.network import ACTIVATION_BYTES, finite, one_by_one, together
+from bayesal.posteriors.points import Points
+from bayesal.posteriors.refusals import check_training, single_function
+from bayesal.posteriors.trial import trial
+from bayesal.types import Inputs
+
+CACHE_BYTES = 2**23  # where one point allows, no activation is larger: K n is sized to the cache, not to memory
+
+
+class Way(IntEnum):
+    """How hypotheses are evaluated, the fastest first; each gives the same numbers, and takes more networks."""
+
+    PENDING = 0  # one vmap; channel masks wait until later work is shared; channels last in memory
+    TOGETHER = 1  # one vmap
+    ONE_BY_ONE = 2
+
+
+class DropoutHypotheses:
+    """K networks that differ in their dropout masks: what ``MCDropout.draw`` gives.
+
+    The first points seen tell where dropout acts, in which order and on which shapes. Later forward passes must do the
+    same: other shapes (sequences or images of another size) or another number of calls would need other masks, which
+    are other functions, so they raise ValueError. What comes before the first mask is computed once a point.
+    A faster way is taken only after it gave the first points' outputs of the plain forward pass under one hypothesis.
+    """
+
+    def __init__(
+        self, network: nn.Module, likelihood: Likelihood, num_hypotheses: int, seed: int, deterministic: Collection[str]
+    ) -> None:
+        self.network = network
+        self.likelihood = likelihood
+        self.num_hypotheses = num_hypotheses
+        self.seed = seed
+        self.deterministic = deterministic
+        self.sites: list[Site] = []
+        self._seen: set[str] = set()  # what points have looked like so far
+        self._way = Way.PENDING
+        self._shared_bytes = self._varying_bytes = 1  # of one point: its largest value before and after masks
+        self._factors: dict[str, Tensor] = {}
+
+    def __call__(self, inputs: Inputs, /) -> Distribution:
+        points = Points.prepare(inputs, self.network)
+        return self.likelihood(finite(self.outputs(points)).to(points.device))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_factors": {}}  # masks are drawn again from the seed
+
+    @torch.no_grad()
+    def outputs(self, points: Points) -> Float[Tensor, "N K ..."]:
+        """What the networks say of prepared points, block by block of points and hypotheses."""
+        if points.count == 0:
+            return self.outputs(points.some())[:0]
+        if points.shape() not in self._seen:
+            self._meet(points.some())
+        group = min(self.num_hypotheses, max(1, ACTIVATION_BYTES // max(self._varying_bytes, self._mask_bytes())))
+        rows = max(1, CACHE_BYTES // max(group * self._varying_bytes, self._shared_bytes))
+        outputs: Tensor | None = None
+        for first in range(0, self.num_hypotheses, group):
+            hypotheses = range(first, min(first + group, self.num_hypotheses))
+            factors = self._masks(hypotheses, points)
+            for start in range(0, points.count, rows):
+                block = self._evaluate(points[start : start + rows], factors)
+                if outputs is None:
+                    outputs = block.new_empty((points.count, self.num_hypotheses, *block.shape[2:]))
+                outputs[start : start + rows, first : hypotheses.stop] = block
+        assert outputs is not None
+        return outputs
+
+    def _meet(self, points: Points) -> None:
+        """Look at a first point or two of a new shape: find the sites, or check that they are where they were."""
+        if self.sites:
+            masks = {name: factors[0] for name, factors in self._masks(range(1), points).items()}
+            trial(lambda points: self._forward(points, masks, Way.ONE_BY_ONE), points)
+        else:
+            check_training(self.network, points, self.deterministic)
+            reference = trial(self._record, points)
+            if not self.sites:
+                raise ValueError(single_function(self.network))
+            self._choose_way(points, reference)
+        self._seen.add(points.shape())
+
+    def _record(self, points: Points) -> Tensor:
+        """The plain forward pass under the first hypothesis, noting the sites."""
+        positional, named = points.arguments()
+        with Masking(lambda position, site: self._mask(position, site, range(1), points)[0], points.count) as masking:
+            output = self.network(*positional, **named)
+        self.sites = masking.sites
+        return output
+
+    def _choose_way(self, points: Points, reference: Tensor) -> None:
+        masks = self._masks(range(1), points)
+        tolerance = torch.finfo(reference.dtype).eps ** 0.5
+        for way in (Way.PENDING, Way.TOGETHER):
+            self._use(way)
+            try:
+                output = self._by(way, points, masks)[:, 0]
+            except Exception:  # whatever vmap cannot take
+                continue
+            if torch.allclose(output, reference, rtol=tolerance, atol=tolerance * float(reference.abs().max())):
+                return
+        self._use(Way.ONE_BY_ONE)
+
+    def _use(self, way: Way) -> None:
+        self._way = way
+        last = way is Way.PENDING
+        for parameter in self.network.parameters():
+            if parameter.ndim == 4 and parameter.device.type == "cpu":
+                layout = torch.channels_last if last else torch.contiguous_format
+                parameter.data = parameter.data.contiguous(memory_format=layout)
+
+    def _evaluate(self, points: Points, masks: dict[str, Tensor]) -> Tensor:
+        while True:
+            try:
+                return self._by(self._way, points, masks)
+            except ChangedPattern:
+                raise
+            except Exception:
+                if self._way is Way.ONE_BY_ONE:
+                    raise
+                self._use(Way(self._way + 1))
+
+    def _by(self, way: Way, points: Points, masks: dict[str, Tensor]) -> Tensor:
+        evaluate = one_by_one if way is Way.ONE_BY_ONE else together
+        return evaluate(lambda mask: self._forward(points, mask, way), masks)
+
+    def _forward(self, points: Points, masks: dict[str, Tensor], way: Way) -> Tensor:
+        pending = self.num_hypotheses if way is Way.PENDING else None
+        output, masking = forward(self.network, points, self.sites, masks, pending)
+        self._shared_bytes = max(self._shared_bytes, masking.shared_bytes // points.count)
+        self._varying_bytes = max(self._varying_bytes, masking.varying_bytes // points.count)
+        return output
+
+    def _masks(self, hypotheses: range, points: Points) -> dict[str, Tensor]:
+        if len(hypotheses) < self.num_hypotheses or not self._factors:
+            masks = {str(i): self._mask(i, site, hypotheses, points) for i, site in enumerate(self.sites)}
+            if len(hypotheses) < self.num_hypotheses:
+                return masks
+            self._factors = masks
+        return self._factors
+
+    def _mask(self, position: int, site: Site, hypotheses: range, points: Points) -> Tensor:
+        return site.factors(self.seed, position, hypotheses, points.where)
+
+    def _mask_bytes(self) -> int:
+        return sum(math.prod(site.mask_shape) * site.dtype.itemsize for site in self.sites)
