@@ -58,11 +58,13 @@ def npz_data_set(path: Path, *, task: Task | None) -> DataSet:
 
 
 def npy_data_set(path: Path) -> DataSet:
-    """One array of points without labels, mapped from the file: it may be larger than memory."""
+    """One array of points without labels, mapped from the file and read as stored: it may be larger than memory."""
     try:
         inputs = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"cannot read {path} as an array of numbers: {error}") from error
+    if inputs.ndim == 0:
+        raise ValueError(f"{path.name} holds a single number; save an array with one row a point")
     return DataSet(
         name=path.stem,
         inputs=inputs,

@@ -45,6 +45,8 @@ def _index(ids: Iterable[Any]) -> pd.Index:
     if isinstance(ids, np.ndarray) and ids.ndim == 1 and ids.dtype.kind in "iu":
         return _frozen(ids.astype(np.int64))
     given = ids if isinstance(ids, np.ndarray) else list(ids)
+    if isinstance(given, np.ndarray) and given.ndim != 1:
+        raise ValueError(f"ids are one a point, but they have the shape {given.shape}")
     keys = np.empty(len(given), dtype=object)
     keys[:] = given
     kind = pd.api.types.infer_dtype(keys, skipna=False)

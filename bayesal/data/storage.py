@@ -49,7 +49,6 @@ class ArraySource:
                 f"the inputs are an array of {values.dtype}; a pool needs numbers: encode texts or objects first"
             )
         self.values = values
-        self._map = _mapped_file(values)
 
     def __len__(self) -> int:
         return self.values.shape[0]
@@ -58,9 +57,10 @@ class ArraySource:
         span = _as_slice(positions)
         native = self.values.dtype.newbyteorder("=")
         read = np.array(self.values[positions if span is None else span], dtype=native)
-        if self._map is not None and hasattr(self._map, "madvise"):
+        file = _mapped_file(self.values)
+        if file is not None and hasattr(file, "madvise"):
             # The pages just read are clean copies of the file: without them the process stays one chunk large.
-            self._map.madvise(mmap.MADV_DONTNEED)
+            file.madvise(mmap.MADV_DONTNEED)
         return torch.from_numpy(read)
 
 

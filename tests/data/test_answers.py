@@ -2,12 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesal.data.answers import read_answers, read_rows_of_answers
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["cat", "dog", "owl", None]), min_size=1).filter(any))
 def test_words_are_classes_in_the_order_of_their_names(words):
     answers = read_answers(pd.Series(words, dtype=object), "it", None)

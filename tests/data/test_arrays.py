@@ -120,6 +120,9 @@ def test_an_npy_file_is_a_pool_read_as_needed(tmp_path):
     assert isinstance(data.inputs, np.memmap)
     assert (data.kind, data.labels) == ("unlabelled", None)
     assert Pool.of(data.inputs, data.ids).gather([2]).tolist() == [[4, 5]]
+    np.save(tmp_path / "mine.npy", np.float32(3))
+    with pytest.raises(ValueError, match="single number"):
+        load(tmp_path / "mine.npy")
     (tmp_path / "mine.npy").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"cannot read .*mine\.npy"):
         load(tmp_path / "mine.npy")

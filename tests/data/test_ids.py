@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesal.data.ids import index_of, positions_of
@@ -9,6 +9,7 @@ from bayesal.data.ids import index_of, positions_of
 any_ids = st.lists(st.one_of(st.integers(-(2**40), 2**40), st.text(max_size=4)), unique_by=lambda i: (type(i), i))
 
 
+@settings(deadline=None)
 @given(any_ids)
 def test_every_id_is_found_where_it_was_put(ids):
     index = index_of(ids, len(ids))
@@ -16,6 +17,7 @@ def test_every_id_is_found_where_it_was_put(ids):
     assert positions_of(ids[::-1], index).tolist() == list(range(len(ids)))[::-1]
 
 
+@settings(deadline=None)
 @given(any_ids)
 def test_ids_come_back_as_plain_integers_and_strings(ids):
     back = index_of(ids, len(ids)).to_numpy().tolist()
@@ -52,6 +54,12 @@ def test_integers_beyond_64_bits_still_work():
 def test_a_repeated_id_is_named(twice):
     with pytest.raises(ValueError, match=r"the id ('a'|3) stands for more than one point"):
         index_of(twice, 3)
+
+
+def test_ids_are_one_a_point():
+    for ids in (np.array([[1], [2]]), np.array([["a"], ["b"]])):
+        with pytest.raises(ValueError, match=r"have the shape \(2, 1\)"):
+            index_of(ids, 2)
 
 
 def test_a_wrong_number_of_ids_is_refused():

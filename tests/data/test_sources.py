@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -135,6 +136,11 @@ def test_a_mapped_file_reads_as_it_is_stored(tmp_path, dtype):
         stored = values if len(pool) == 20 else values[2:18]
         assert torch.equal(pool.scan(lambda x: x), torch.from_numpy(stored))
         assert torch.equal(pool.gather([9, 3]), torch.from_numpy(stored[[9, 3]]))
+
+
+def test_a_pool_over_a_mapped_file_travels_to_another_process(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6.0))
+    assert pickle.loads(pickle.dumps(Pool.of(tmp_path / "a.npy"))).gather([4, 5]).tolist() == [4, 5]
 
 
 def test_changes_in_a_copy_on_write_map_are_seen(tmp_path):

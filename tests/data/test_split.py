@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesal.data import DataSet
@@ -21,6 +21,7 @@ def a_set(labels, kind="classification"):
     )
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**31), fraction=st.sampled_from([0.1, 0.25, 0.5, 0.9]))
 def test_both_parts_are_the_whole_and_share_nothing(seed, fraction):
     whole = a_set([0, 1] * 20 + [2] * 20)
