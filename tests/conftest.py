@@ -2,6 +2,10 @@
 
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("bayesal", deadline=None)  # a shared machine may pause for longer than any deadline
+settings.load_profile("bayesal")
 
 
 @pytest.fixture(autouse=True, scope="session")
