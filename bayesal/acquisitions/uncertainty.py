@@ -16,6 +16,7 @@ from bayesal.acquisitions.bald import warn_of_one_hypothesis
 from bayesal.numerics import entropy as entropies
 from bayesal.numerics.classes import has_classes, over_points
 from bayesal.numerics.door import check_axes, check_finite
+from bayesal.numerics.moments import variance_over_hypotheses
 
 
 def entropy(predictions: Distribution) -> Float[Tensor, "N ..."]:
@@ -75,7 +76,7 @@ def variance(predictions: Distribution, *, noise: bool = False) -> Float[Tensor,
             f"variance is for regression, but the predictions are {type(predictions).__name__} over classes; "
             "use mean_std, entropy or bald"
         )
-    spread = predictions.mean.var(dim=1, correction=0)
+    spread = variance_over_hypotheses(predictions.mean)
     if noise:
         spread = spread + predictions.variance.mean(dim=1)
     events = len(predictions.event_shape)
@@ -117,4 +118,4 @@ def _mean_std(logs: Float[Tensor, "n K ... C"], correction: int) -> Float[Tensor
         correction = 0  # one hypothesis has no spread, whatever it is divided by
     if correction >= hypotheses:
         raise ValueError(f"a correction of {correction} needs more than {hypotheses} hypotheses; draw more of them")
-    return logs.exp().std(dim=1, correction=correction).mean(dim=-1)
+    return variance_over_hypotheses(logs.exp(), correction).sqrt().mean(dim=-1)

@@ -19,6 +19,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Independen
 
 from bayesal.numerics.classes import over_points, sum_events
 from bayesal.numerics.door import check_axes, check_finite
+from bayesal.numerics.moments import variance_over_hypotheses
 from bayesal.numerics.quadrature import normal_mixture_entropy
 
 
@@ -45,6 +46,13 @@ def _(predictions: Independent) -> Tensor:
 @entropy.register(Bernoulli)
 def _(predictions: Categorical | Bernoulli) -> Tensor:
     return over_points(predictions, lambda logs: _shannon(logs.exp(), logs).clamp_min(0))
+
+
+@entropy.register(Normal)
+def _(predictions: Normal) -> Tensor:
+    check_axes(predictions)
+    check_finite(predictions.loc)  # the entropy would not show it
+    return check_finite(predictions.entropy().detach())
 
 
 @singledispatch
@@ -117,7 +125,7 @@ def moment_matched_entropy(predictions: Distribution) -> Shaped[Tensor, "N ..."]
     if not isinstance(predictions, Normal):
         raise ValueError(_unknown(predictions, "moment_matched_entropy"))
     check_axes(predictions)
-    variance = predictions.scale.square().mean(dim=1) + predictions.loc.var(dim=1, correction=0)
+    variance = predictions.scale.square().mean(dim=1) + variance_over_hypotheses(predictions.loc)
     return check_finite((0.5 * torch.log(2 * math.pi * math.e * variance)).detach())
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bayesal.numerics.classes import chunks
 from bayesal.numerics.door import check_finite
+from bayesal.numerics.moments import variance_over_hypotheses
 
 CORE = 7.0  # standard deviations around its mean in which a component is resolved: 3e-12 of its mass lies outside
 WIDTH = 4.0  # an interval is at most this many standard deviations wide, of the narrowest component with core in it
@@ -33,20 +34,21 @@ def normal_mixture_entropy(mean: Float[Tensor, "N K ..."], scale: Float[Tensor, 
             f"the scale of a Normal must be positive, but the smallest is {float(scale.min())}; "
             "check the model's noise, or give it a floor"
         )
+    check_finite(mean)
     points, hypotheses, *rest = mean.shape
     entropies = mean.new_empty((points, *rest), dtype=torch.promote_types(mean.dtype, torch.float32))
     for chunk in chunks(points, hypotheses * torch.Size(rest).numel()):
         means = mean[chunk].detach().double().movedim(1, -1).reshape(-1, hypotheses)
         scales = scale[chunk].detach().double().movedim(1, -1).reshape(-1, hypotheses)
         entropies[chunk] = _entropies(means, scales).reshape(-1, *rest)
-    return check_finite(entropies)
+    return entropies
 
 
 def _entropies(mean: Float[Tensor, "n K"], scale: Float[Tensor, "n K"]) -> Float[Tensor, "n"]:
     if mean.shape[1] == 1:
         return (scale.log() + 0.5 * math.log(2 * math.pi * math.e)).squeeze(1)
     # H[y] = H[(y - centre) / unit] + ln unit: the quadrature sees mixtures of mean 0 and variance 1 only.
-    unit = (scale.square().mean(dim=1) + mean.var(dim=1, correction=0)).sqrt()
+    unit = (scale.square().mean(dim=1) + variance_over_hypotheses(mean)).sqrt()
     mean = (mean - mean.mean(dim=1, keepdim=True)) / unit[:, None]
     scale = scale / unit[:, None]
     if bool((scale < NARROWEST).any()):
@@ -69,10 +71,9 @@ def _integrate(mean: Float[Tensor, "n K"], scale: Float[Tensor, "n K"]) -> Float
         centre, half = (a + b) / 2, (b - a) / 2
         lives = (mean[i] - centre[:, None]).abs() < CORE * scale[i] + half[:, None]
         narrowest = torch.where(lives, scale[i], math.inf).amin(dim=1)
-        fine = 2 * half <= WIDTH * narrowest
-        ready = fine & narrowest.isfinite()
+        coarse = 2 * half > WIDTH * narrowest
+        ready = ~coarse & narrowest.isfinite()
         entropy.index_add_(0, i[ready], _gauss_legendre(mean[i[ready]], scale[i[ready]], centre[ready], half[ready]))
-        coarse = ~fine
         point = torch.cat([point, i[coarse], i[coarse]])
         left = torch.cat([left, a[coarse], centre[coarse]])
         right = torch.cat([right, centre[coarse], b[coarse]])

@@ -19,7 +19,7 @@ def gumbel(shape: Sequence[int], generator: Generator) -> Float[Tensor, "..."]:
     return uniform.clamp_min_(SMALLEST).log_().neg_().log_().neg_()
 
 
-def gumbel_top_k(log_weights: Shaped[Tensor, "N"], k: int, *, generator: Generator) -> Int[Tensor, "k"]:
+def gumbel_top_k(log_weights: Shaped[Tensor, "N ..."], k: int, *, generator: Generator) -> Int[Tensor, "B"]:
     """k distinct positions drawn one after the other, each with probability in proportion to its weight among those
     not drawn yet (Plackett-Luce), in the order drawn: the k largest ln w + Gumbel noise (Vieira, 2014; Kool et al.,
     2019).
