@@ -67,9 +67,9 @@ class BatchBALD:
     def take(self, state: Taken, points: Shaped[Tensor, "P ..."], /) -> Taken:
         """The labels of these points will be known too, whatever they turn out to be."""
         _check(points)
-        configurations, generator = state.configurations, state.generator
-        for point in _log_probabilities(points.detach()):
-            configurations = configurations.extended(point.exp(), self.num_configurations, generator=generator)
+        configurations = state.configurations
+        for point in _log_probabilities(points.detach()).to(configurations.posteriors.dtype).exp():
+            configurations = configurations.extended(point, self.num_configurations, generator=state.generator)
         return replace(state, bounds=state.bounds.clone(), configurations=configurations)
 
     def best(self, state: Taken, open: Bool[Tensor, "N"], /) -> tuple[int, float]:
