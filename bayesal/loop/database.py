@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bayesal.loop.events import AlteredEvent, read_events
 from bayesal.loop.files import sync_folder
 from bayesal.loop.schema import APPLICATION_ID, SCHEMA, TABLES, TRIGGERS, VIEWS
 
@@ -28,13 +29,14 @@ def open_database(path: Path, *, create: bool) -> sqlite3.Connection:
                 f"the ledger {path} is empty or missing, but its study has been opened before; "
                 "nothing was touched: restore the file from a copy, or open the study in another folder"
             )
-        if size > 0:
-            _examine(path)
+        examined = size == 0 or _examine(path)
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
             _create_once(connection, path)
+            if not examined:
+                _check(connection, path)
             _log_ahead(connection, path)
             sync_folder(path.parent)
         except BaseException:
@@ -62,8 +64,8 @@ def in_a_sentence(path: Path) -> Iterator[None]:
     """SQLite's errors as one sentence: what happened, what it means for the labels, what to do."""
     try:
         yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # text that is not UTF-8 surfaces as either, without a code
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise OSError(
                 f"the ledger {path} could not be written ({error}): this call was not recorded, all told before "
@@ -98,17 +100,29 @@ def _size(path: Path) -> int:
     return size
 
 
-def _examine(path: Path) -> None:
-    """Look without being able to write."""
+def _examine(path: Path) -> bool:
+    """Look without being able to write; False if only a writer can look."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)) as connection:
         try:
-            _refuse_others(connection, path)
-            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            _check(connection, path)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname in _NEEDS_WRITER:
-                return
+            if getattr(error, "sqlite_errorname", "") in _NEEDS_WRITER:
+                return False
             raise
+    return True
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    _refuse_others(connection, path)
+    problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if problem == "ok":
+        try:
+            for _ in read_events(connection):
+                pass
+        except AlteredEvent as error:
+            problem = str(error)
     if problem != "ok":
+        problem = " ".join(problem.split())  # SQLite says it in several lines
         raise ValueError(f"the ledger {path} is damaged ({problem}); it was not touched: restore it from a copy")
 
 
@@ -124,6 +138,22 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
             f"the ledger {path} has schema {schema}, this bayesal reads {SCHEMA}; it was not touched: "
             "open it with the bayesal that wrote it"
         )
+    with closing(sqlite3.connect(":memory:")) as sound:
+        _create(sound)
+        if _definitions(connection) != _definitions(sound):
+            raise ValueError(
+                f"the ledger {path} is damaged: its tables, triggers or views are not as they were made; "
+                "it was not touched: restore it from a copy"
+            )
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _statements(TABLES + TRIGGERS + VIEWS):
+        connection.execute(statement)
+
+
+def _definitions(connection: sqlite3.Connection) -> list[tuple[str, str, str | None]]:
+    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
 
 
 def _create_once(connection: sqlite3.Connection, path: Path) -> None:
@@ -133,8 +163,7 @@ def _create_once(connection: sqlite3.Connection, path: Path) -> None:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
-            for statement in _statements(TABLES + TRIGGERS + VIEWS):
-                connection.execute(statement)
+            _create(connection)
         _refuse_others(connection, path)
         connection.execute("COMMIT")
     except BaseException:

@@ -15,6 +15,10 @@ Item = tuple[str, str | None]
 """An id and what was said of it, as they are stored."""
 
 
+class AlteredEvent(ValueError):
+    """An event is not as it was written."""
+
+
 @dataclass(frozen=True)
 class Event:
     """One acknowledged call. ``at`` is UTC. ``points``: each id with what was said of it, in the order it was said:
@@ -31,13 +35,13 @@ class Event:
 
 
 def read_events(connection: sqlite3.Connection) -> Iterator[Event]:
-    """Every event in the order it was recorded. Raises ValueError at the first that is not as it was written."""
+    """Every event in the order it was recorded. Raises AlteredEvent at the first that is not as it was written."""
     before = ""
     items = _items(connection)
     for row in connection.execute(f"SELECT {COLUMNS} FROM event ORDER BY seq"):
         said = items.get(row[0], [])
         if row[8] != chain(before, row[1:8], said):
-            raise ValueError(f"event {row[0]} is not as it was written")
+            raise AlteredEvent(f"event {row[0]} is not as it was written")
         before = row[8]
         seq, uuid, kind, at, by, round_, _, body, _ = row
         plain = kind == "retracted"  # its values are names, not JSON

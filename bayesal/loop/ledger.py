@@ -31,6 +31,7 @@ class Ledger:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._standing: tuple[int | None, Standing] | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True) -> "Ledger":
@@ -38,19 +39,14 @@ class Ledger:
 
         Raises ValueError for a file that is not a ledger, is damaged, was altered, or is of another schema.
         """
-        path = Path(path)
-        ledger = cls(path, open_database(path, create=create))
-        try:
-            for _ in ledger.events():
-                pass
-        except BaseException:
-            ledger.close()
-            raise
-        return ledger
+        return cls(Path(path), open_database(Path(path), create=create))
 
-    def opened(self, state: Mapping[str, Any], *, by: str = "study") -> bool:
-        """Record what this study is; there is one opening in a ledger."""
-        return self._append("opened", [], by=by, body=state)
+    def opened(self, state: Mapping[str, Any], *, by: str = "study") -> dict[str, Any]:
+        """Record what this study is, unless it is on record already; returns what is on record."""
+        self._append("opened", [], by=by, body=state)
+        with transaction(self._connection, self.path, "DEFERRED"):
+            (body,) = self._connection.execute("SELECT body FROM event WHERE kind = 'opened'").fetchone()
+        return json.loads(body)
 
     def asked(
         self,
@@ -99,15 +95,15 @@ class Ledger:
     def standing(self) -> Standing:
         """What the events amount to now, read in one glance."""
         with transaction(self._connection, self.path, "DEFERRED"):
-            return read_standing(self._connection)
+            (last,) = self._connection.execute("SELECT max(seq) FROM event").fetchone()
+            if self._standing is None or self._standing[0] != last:  # events are only added: the last one says it all
+                self._standing = last, read_standing(self._connection)
+            return self._standing[1]
 
     def events(self) -> list[Event]:
-        """All events. Raises ValueError when one is not as it was written."""
+        """All events, in the order in which they were recorded."""
         with transaction(self._connection, self.path, "DEFERRED"):
-            try:
-                return list(read_events(self._connection))
-            except ValueError as error:
-                raise ValueError(f"the ledger {self.path} is damaged: {error}; restore it from a copy") from error
+            return list(read_events(self._connection))
 
     def rounds(self) -> list[Round]:
         """The learned rounds, in order."""

@@ -4,17 +4,14 @@ Whatever a rule needs is in the recorded rounds, so a resumed study stops where 
 of the rounds is a stop rule.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 from bayesal.loop.rounds import Round
 
-
-class StopRule(Protocol):
-    """Asked after every learned round, before anything more is bought."""
-
-    def __call__(self, rounds: Sequence[Round], /) -> str | None: ...
+StopRule: TypeAlias = Callable[[Sequence[Round]], str | None]
+"""Asked after every learned round, before anything more is bought."""
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,7 @@ class Study:
         folder.mkdir(parents=True, exist_ok=True)
         ledger = Ledger.open(folder / "ledger.sqlite", create=stored is None)
         try:
-            if not ledger.opened(state):
-                check_same(ledger.events()[0].body, state, folder)
+            check_same(ledger.opened(state), state, folder)
             if stored is None:
                 write_json(folder / "state.json", state)
         except BaseException:
@@ -96,17 +95,17 @@ class Study:
     @property
     def labels(self) -> dict[Id, Label]:
         """The current labels told to this study, in the order in which the points became known."""
-        return self._ledger.standing().labels
+        return dict(self._ledger.standing().labels)
 
     @property
     def pending(self) -> list[Id]:
         """Asked but not answered, in the order they were asked."""
-        return self._ledger.standing().pending
+        return list(self._ledger.standing().pending)
 
     @property
     def skipped(self) -> list[Id]:
         """What nobody could label; not asked again."""
-        return self._ledger.standing().skipped
+        return list(self._ledger.standing().skipped)
 
     @property
     def rounds(self) -> list[Round]:
