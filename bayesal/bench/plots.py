@@ -17,6 +17,7 @@ from bayesal.bench.verdict import Judgement
 from bayesal.bench.wording import spell, tell_level
 
 WIDTH, HEIGHT = 6.4, 4.3
+LONGEST_NAME = 26
 DASHES = (0, (4, 2))
 
 
@@ -39,9 +40,9 @@ def difference_plot(outcome: Outcome, judged: Judgement, theme: Theme) -> Figure
 @plain()
 def summary_plot(outcome: Outcome, judged: Judgement, theme: Theme) -> Figure:
     """Both side by side, with titles: the picture to show without the report. Curves alone if nothing is compared."""
-    titles = [f"{_title(judged.metric)} on {outcome.manifest.get('data', {}).get('name', 'the test points')}"]
+    titles = [f"{_title(judged.metric)} on {_short(outcome.manifest.get('data', {}).get('name', 'the test points'))}"]
     if judged.comparisons:
-        titles.append(f"Difference to {spell(judged.judge)}, paired, with 95 % intervals")
+        titles.append(f"Difference to {_name(judged.judge)}, paired, with 95 % intervals")
     drawn, panels = figure(WIDTH, HEIGHT + 0.4, theme, panels=len(titles))
     for panel, draw, title in zip(panels, (_curves, _differences), titles, strict=False):
         draw(panel, outcome, judged, theme)
@@ -57,16 +58,16 @@ def pick_plot(outcome: Outcome, methods: Sequence[str], seed: int, theme: Theme)
     for panel, method in zip(panels, methods, strict=True):
         picks = ordered(rows_of(outcome.labels, method, seed), "round", "order")
         _picks(panel, picks, drawing[method], theme)
-        panel.set_title(spell(method), loc="left", fontweight="bold", color=drawing[method].colour, parse_math=False)
+        panel.set_title(_name(method), loc="left", fontweight="bold", color=drawing[method].colour, parse_math=False)
     return drawn
 
 
 def _curves(panel: Axes, outcome: Outcome, judged: Judgement, theme: Theme) -> None:
-    drawing, ends = strokes(outcome.methods, judged.baseline, theme), {}
+    drawing, ends = strokes(outcome.methods, judged.baseline, theme), []
     for method in reversed(judged.methods):
         band = mean_curve(list(learning_curves(outcome.results, judged.metric, method).values()))
-        _draw(panel, band, drawing[method])
-        ends[spell(method)] = (float(band.mean[-1]), drawing[method].colour)
+        _draw(panel, band, drawing[method], shade=_shade(judged))
+        ends.append((_name(method), float(band.mean[-1]), drawing[method].colour))
     level = judged.reaches[judged.judge][judged.headline].level
     panel.axhline(level.value, color=theme.muted, linewidth=1, linestyle=(0, (1, 2.5)))
     place = {"xy": (0, level.value), "xycoords": ("axes fraction", "data"), "xytext": (3, 3), "fontsize": 9}
@@ -76,13 +77,13 @@ def _curves(panel: Axes, outcome: Outcome, judged: Judgement, theme: Theme) -> N
 
 
 def _differences(panel: Axes, outcome: Outcome, judged: Judgement, theme: Theme) -> None:
-    drawing, baseline = strokes(outcome.methods, judged.baseline, theme), spell(judged.judge)
-    ends = {baseline: (0.0, theme.baseline)}
+    drawing, baseline = strokes(outcome.methods, judged.baseline, theme), _name(judged.judge)
+    ends = [(baseline, 0.0, theme.baseline)]
     panel.axhline(0, color=theme.baseline, linewidth=1.6, linestyle=DASHES)
     for comparison in reversed(judged.comparisons):
         band = difference_curve(outcome.results, comparison)
-        _draw(panel, band, drawing[comparison.method])
-        ends[spell(comparison.method)] = (float(band.mean[-1]), drawing[comparison.method].colour)
+        _draw(panel, band, drawing[comparison.method], shade=_shade(judged))
+        ends.append((_name(comparison.method), float(band.mean[-1]), drawing[comparison.method].colour))
     points = ", in points" if judged.metric.is_share else ""
     _axes(panel, judged.metric, f"{judged.metric.name} minus that of {baseline}{points}", percent="")
     top = judged.metric.higher_is_better
@@ -104,12 +105,17 @@ def _picks(panel: Axes, picks: pd.DataFrame, stroke: Stroke, theme: Theme) -> No
     panel.set_ylabel("score and gain")
     panel.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     panel.margins(x=0.02)
-    if min(np.nanmin(scores), np.nanmin(gains)) >= 0:
+    if not (np.minimum(scores, gains) < 0).any():
         panel.set_ylim(bottom=0)
 
 
-def _draw(panel: Axes, band: Band, stroke: Stroke) -> None:
-    panel.fill_between(band.labels, band.low, band.high, color=stroke.colour, alpha=0.15, linewidth=0)
+def _shade(judged: Judgement) -> float:
+    """Fainter the more bands lie over each other."""
+    return max(0.05, 0.16 - 0.015 * max(0, len(judged.methods) - 3))
+
+
+def _draw(panel: Axes, band: Band, stroke: Stroke, shade: float) -> None:
+    panel.fill_between(band.labels, band.low, band.high, color=stroke.colour, alpha=shade, linewidth=0)
     line = DASHES if stroke.dashed else "-"
     how = {"marker": stroke.marker, "markersize": 4.2, "markeredgewidth": 0, "linewidth": 2, "linestyle": line}
     panel.plot(band.labels, band.mean, color=stroke.colour, **how)
@@ -122,6 +128,15 @@ def _axes(panel: Axes, metric: Metric, what: str, percent: str) -> None:
     panel.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     if metric.is_share:
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}{percent}".replace("-", "−")))
+
+
+def _name(method: str) -> str:
+    return _short(spell(method))
+
+
+def _short(name: str) -> str:
+    """A long name would leave no room for the plot."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _title(metric: Metric) -> str:

@@ -15,7 +15,7 @@ from bayesal.bench.asked import MOST_PICKS, asked, class_counts, explained, valu
 from bayesal.bench.notes import notes
 from bayesal.bench.pictures import data_uri
 from bayesal.bench.plots import curve_plot, difference_plot, pick_plot, summary_plot
-from bayesal.bench.results import Outcome
+from bayesal.bench.results import IMAGES, TABLES, Outcome
 from bayesal.bench.statistics import Comparison
 from bayesal.bench.tables import costs, labels_needed, means
 from bayesal.bench.theme import DARK, LIGHT, Theme, png, svg
@@ -25,8 +25,8 @@ from bayesal.loop.files import write_atomically
 
 __all__ = ["render", "verdict", "write_report"]
 
+MANY = 4
 SURROUNDINGS = ("started", "finished", "data", "machine", "versions")
-HASHED = ("config.yaml", "results.parquet", "labels.csv", "images.npz")
 
 
 def write_report(outcome: Outcome, folder: str | Path) -> None:
@@ -81,7 +81,7 @@ def render(outcome: Outcome, folder: Path) -> str:
         surroundings=_surroundings(outcome),
         hashes={
             name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in HASHED
+            for name in (*TABLES, IMAGES)
             if (folder / name).exists()
         },
     )
@@ -90,7 +90,8 @@ def render(outcome: Outcome, folder: Path) -> str:
 def _title(outcome: Outcome, judged: Judgement) -> str:
     data = outcome.manifest.get("data", {}).get("name", outcome.config.get("data", "a run"))
     against = f" against {spell(judged.baseline)}" if judged.others and judged.baseline else ""
-    return begin(f"{listed([spell(method) for method in judged.others or judged.methods])}{against} on {data}")
+    methods = [spell(method) for method in judged.others or judged.methods]
+    return begin(f"{listed(methods) if len(methods) < MANY else f'{len(methods)} methods'}{against} on {data}")
 
 
 def _facts(outcome: Outcome) -> list[str]:

@@ -15,9 +15,11 @@ import yaml
 
 from bayesal.bench.frames import distinct, records, values
 from bayesal.bench.pictures import pack, unpack
-from bayesal.loop.files import write_atomically
+from bayesal.loop.files import read_json, write_atomically
 
 SCHEMA = 1
+TABLES = ("config.yaml", "results.parquet", "labels.csv")
+IMAGES = "images.npz"
 MEASURED = ("method", "seed", "round", "labels")
 ASKED = ("method", "seed", "round", "order", "id", "label", "score", "gain")
 COSTS = ("seconds_learn", "seconds_select", "seconds_evaluate", "peak_memory_mib")
@@ -85,7 +87,7 @@ def save(outcome: Outcome, folder: str | Path) -> None:
         "labels.csv": outcome.labels.to_csv(index=False, lineterminator="\n").encode(),
     }
     if outcome.images:
-        files["images.npz"] = pack(outcome.images, distinct(outcome.labels, "id"))
+        files[IMAGES] = pack(outcome.images, distinct(outcome.labels, "id"))
     for name, content in files.items():
         write_atomically(folder / name, content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -98,16 +100,21 @@ def save(outcome: Outcome, folder: str | Path) -> None:
 def load(folder: str | Path) -> Outcome:
     """The outcome in a run folder. Raises ValueError if a file is missing or is not the one that was written."""
     folder = Path(folder)
-    manifest = json.loads(_read(folder, "manifest.json"))
+    manifest = read_json(folder / "manifest.json")
+    if manifest is None:
+        raise ValueError(f"{folder} is not a finished run: there is no manifest.json")
     if manifest.get("schema") != SCHEMA:
         raise ValueError(f"{folder} has schema {manifest.get('schema')}, this bayesal reads {SCHEMA}; run it again")
-    content = {name: _read(folder, name) for name in manifest["sha256"]}
-    for name, expected in manifest["sha256"].items():
-        if hashlib.sha256(content[name]).hexdigest() != expected:
+    hashes = manifest.get("sha256", {})
+    if missing := [name for name in TABLES if name not in hashes]:
+        raise ValueError(f"{folder / 'manifest.json'} does not tell the hash of {', '.join(missing)}; run it again")
+    content = {name: _read(folder, name) for name in (*TABLES, *(name for name in [IMAGES] if name in hashes))}
+    for name, own in content.items():
+        if hashlib.sha256(own).hexdigest() != hashes[name]:
             raise ValueError(
-                f"{folder / name} is not the file the run wrote: its SHA-256 differs; restore it or run again"
+                f"{folder / name} is not the file the run wrote: its SHA-256 differs; restore it or run it again"
             )
-    types: dict[Hashable, Any] = {name: _KINDS[kind] for name, kind in manifest["kinds"].items()}
+    types: dict[Hashable, Any] = {name: _KINDS[kind] for name, kind in manifest.get("kinds", {}).items()}
     types |= {"method": str, "score": np.float64, "gain": np.float64}
     names = manifest.get("data", {}).get("classes")
     return Outcome(
@@ -120,7 +127,7 @@ def load(folder: str | Path) -> Outcome:
             na_values={"score": [""], "gain": [""]},
         ),
         manifest=manifest,
-        images=unpack(content["images.npz"], str if types["id"] is str else int) if "images.npz" in content else None,
+        images=unpack(content[IMAGES], int if types.get("id") is np.int64 else str) if IMAGES in content else None,
         class_names=[str(name) for name in names] if isinstance(names, list) else None,
     )
 

@@ -1,7 +1,7 @@
 """How the plots look: two themes, colours that colour-blind eyes tell apart, and labels that do not overlap."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -104,14 +104,16 @@ def svg(drawn: Figure) -> bytes:
     return _printed(FigureCanvasSVG(drawn), format="svg", metadata={"Date": None, "Creator": None})
 
 
-def name_lines(panel: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Each line's name at its right end, moved apart just as far as needed. ``ends``: name -> (height, colour)."""
+def name_lines(panel: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
+    """Each line's name at its right end, moved apart just as far as needed. ``ends``: name, height and colour."""
     low, high = panel.get_ylim()
     panel.set_ylim(low, high)
-    heights = spread(np.array([height for height, _ in ends.values()]), gap=0.065 * (high - low))
-    for (name, (_, colour)), height in zip(ends.items(), heights.tolist(), strict=True):
-        place = {"xy": (1, height), "xycoords": ("axes fraction", "data")}
-        note(panel, name, colour, **place, xytext=(6, 0), va="center", fontweight="bold", annotation_clip=False)
+    gap = min(0.065, 1 / len(ends)) * (high - low)
+    heights = spread(np.array([height for _, height, _ in ends]), gap, low, high)
+    size = 10.5 * min(1.0, gap / (high - low) / 0.05)
+    for (name, _, colour), height in zip(ends, heights.tolist(), strict=True):
+        place = {"xy": (1, height), "xycoords": ("axes fraction", "data"), "xytext": (6, 0), "annotation_clip": False}
+        note(panel, name, colour, **place, va="center", fontweight="bold", fontsize=size)
 
 
 def note(panel: Axes, text: str, colour: str, **how: Any) -> None:
@@ -119,12 +121,16 @@ def note(panel: Axes, text: str, colour: str, **how: Any) -> None:
     panel.annotate(text, textcoords="offset points", color=colour, parse_math=False, **how)
 
 
-def spread(heights: Float[np.ndarray, "L"], gap: float) -> Float[np.ndarray, "L"]:
-    """The nearest heights (least squares) in the same order and at least ``gap`` apart: an isotonic regression."""
+def spread(
+    heights: Float[np.ndarray, "L"], gap: float, low: float = -np.inf, high: float = np.inf
+) -> Float[np.ndarray, "L"]:
+    """The nearest heights (least squares) in the same order, at least ``gap`` apart, between ``low`` and ``high``: an
+    isotonic regression.
+    """
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(heights))
     apart = np.empty(len(heights))
-    apart[order] = isotonic_regression(heights[order] - steps).x + steps
+    apart[order] = np.clip(isotonic_regression(heights[order] - steps).x, low, high - steps[-1]) + steps
     return apart
 
 

@@ -108,11 +108,11 @@ def _sentence(judged: Judgement, method: str) -> str:
         case Finding.BETTER:
             return f"{name} {facts}."
         case Finding.AHEAD:
-            return f"{name} was ahead of {baseline}, but no difference could be shown {_counted(judged, comparison)}: it {facts}."
+            return f"{name} was ahead of {baseline}, {_not_shown(judged, comparison)}: it {facts}."
         case Finding.UNDECIDED:
             return f"No difference from {baseline} could be shown for {name}: it {facts}."
         case Finding.BEHIND:
-            return f"{name} was behind {baseline}, but no difference could be shown {_counted(judged, comparison)}: it {facts}."
+            return f"{name} was behind {baseline}, {_not_shown(judged, comparison)}: it {facts}."
         case Finding.WORSE:
             return f"{name} was worse than {baseline}: it {facts}."
         case Finding.ONE_SEED:
@@ -140,9 +140,9 @@ def footing(judged: Judgement) -> str:
     )
 
 
-def _counted(judged: Judgement, comparison: Comparison) -> str:
+def _not_shown(judged: Judgement, comparison: Comparison) -> str:
     p_value = "" if comparison.adjusted_p is None else f" (Holm: {tell_p(comparison.adjusted_p)})"
-    return f"once all {len(judged.comparisons)} comparisons are counted{p_value}"
+    return f"but no difference could be shown once all {len(judged.comparisons)} comparisons are counted{p_value}"
 
 
 def _reached(judged: Judgement, method: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from bayesal.bench.results import Outcome
+from bayesal.bench.results import ASKED, Outcome
 
 SPEED = {"batchbald": 0.045, "bald": 0.031, "random": 0.03}
 
@@ -40,7 +40,7 @@ def classification(
                     }
                 )
                 labels += _asked(method, seed, number, batch, classes, rng) if number < rounds - 1 else []
-    table = pd.DataFrame(labels)
+    table = pd.DataFrame(labels, columns=list(ASKED))
     pixels = digits().images.astype(np.float32) / 16
     shown = {id_: pixels[int(id_[6:])] for id_ in table["id"].unique()} if images else None
     return Outcome(
@@ -80,7 +80,7 @@ def regression(methods=("variance", "random"), seeds=5, rounds=10, faster=1.6) -
                         | {"label": float(rng.normal(150, 70)), "score": score, "gain": score}
                     )
     facts = manifest(0) | {"data": {"name": "diabetes", "source": "scikit-learn", "task": "regression"}}
-    return Outcome(config(methods, seeds, 100), pd.DataFrame(results), pd.DataFrame(labels), facts)
+    return Outcome(config(methods, seeds, 100), pd.DataFrame(results), pd.DataFrame(labels, columns=list(ASKED)), facts)
 
 
 def config(methods, seeds, budget) -> dict:
