@@ -21,7 +21,7 @@ ROUNDING = 1e-6  # relative to the largest score: how far below 0 a difference o
 
 
 def power(
-    scores: Shaped[Tensor, "N ..."], batch_size: int, /, *, coldness: float = 1.0, generator: Generator
+    scores: Shaped[Tensor, "N ..."], batch_size: int, /, *, coldness: float | int = 1.0, generator: Generator
 ) -> Int[Tensor, "B"]:
     """Each draw ∝ score^β (PowerBALD); the scores' unit does not matter, and a score of 0 has no chance.
 
@@ -37,7 +37,7 @@ def power(
 
 
 def softmax(
-    scores: Shaped[Tensor, "N ..."], batch_size: int, /, *, coldness: float = 1.0, generator: Generator
+    scores: Shaped[Tensor, "N ..."], batch_size: int, /, *, coldness: float | int = 1.0, generator: Generator
 ) -> Int[Tensor, "B"]:
     """Each draw ∝ exp(β score) (SoftmaxBALD); only differences of scores matter, in their own unit.
 
@@ -48,7 +48,7 @@ def softmax(
 
 
 def softrank(
-    scores: Shaped[Tensor, "N ..."], batch_size: int, /, *, coldness: float = 1.0, generator: Generator
+    scores: Shaped[Tensor, "N ..."], batch_size: int, /, *, coldness: float | int = 1.0, generator: Generator
 ) -> Int[Tensor, "B"]:
     """Each draw ∝ rank^-β, rank 1 being the highest score (SoftrankBALD); only the order of the scores matters.
 
@@ -61,7 +61,9 @@ def softrank(
     return by_rank[_draw(-ranks.log(), batch_size, coldness, generator)]
 
 
-def _draw(log_weights: Float[Tensor, "N"], batch_size: int, coldness: float, generator: Generator) -> Int[Tensor, "B"]:
+def _draw(
+    log_weights: Float[Tensor, "N"], batch_size: int, coldness: float | int, generator: Generator
+) -> Int[Tensor, "B"]:
     if not (coldness >= 0 and math.isfinite(coldness)):
         raise ValueError(f"coldness must be a number of at least 0, but it is {coldness}; for infinity use top")
     if coldness == 0:

@@ -79,7 +79,7 @@ def test_an_empty_pool_has_no_scores():
 
 @pytest.mark.parametrize("classes", [Categorical(logits=torch.zeros(3, 4, 2)), Bernoulli(logits=torch.zeros(3, 4))])
 def test_variance_sends_classes_to_what_suits_them(classes):
-    with pytest.raises(ValueError, match="variance is for regression.*use mean_std"):
+    with pytest.raises(ValueError, match=r"variance is for regression.*use mean_std"):
         variance(classes)
 
 

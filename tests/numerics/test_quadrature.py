@@ -1,6 +1,7 @@
 """Entropies of mixtures of Normals against adaptive quadrature, closed forms and laws."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def oracle(means: list[float], scales: list[float]) -> float:
         return -density * math.log(density) if density > 0 else 0.0
 
     breaks = sorted({m + s * u for m, s in zip(means, scales, strict=True) for u in BREAKS})
-    pieces = zip(breaks, breaks[1:], strict=False)
+    pieces = pairwise(breaks)
     return math.fsum(quad(integrand, a, b, epsabs=1e-12, epsrel=1e-10, limit=200)[0] for a, b in pieces)
 
 

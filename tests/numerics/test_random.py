@@ -88,7 +88,7 @@ def test_drawing_nothing_is_fine(generator):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_weights_that_are_not_numbers_are_refused(bad, generator):
-    with pytest.raises(ValueError, match="number 1 is (nan|inf)"):
+    with pytest.raises(ValueError, match=r"number 1 is (nan|inf)"):
         gumbel_top_k(torch.tensor([0.0, bad]), 1, generator=generator)
 
 
