@@ -1,10 +1,11 @@
 """The numbers of a report as tables of words: labels needed, means over the budget, time and memory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayesal.bench.curves import Metric, learning_curves, mean_over_budget, metrics_of
+from bayesal.bench.curves import Curve, Metric, learning_curves, mean_over_budget, metrics_of
 from bayesal.bench.frames import distinct, median, numbers, rows_of
 from bayesal.bench.reach import Reach, saved
 from bayesal.bench.results import COSTS, Outcome
@@ -92,7 +93,7 @@ def _means(outcome: Outcome, judged: Judgement, metric: Metric) -> Table:
     paired = {comparison.method: comparison for comparison in comparisons}
     rows = []
     for method in judged.methods:
-        curves = learning_curves(outcome.results, metric, method).values()
+        curves = _finished(learning_curves(outcome.results, metric, method).values())
         if not curves:
             continue
         over = np.mean([mean_over_budget(curve, curve.labels[0], curve.labels[-1]) for curve in curves])
@@ -103,6 +104,12 @@ def _means(outcome: Outcome, judged: Judgement, metric: Metric) -> Table:
     head = ["method", "mean over the budget", "at the end"]
     against = [f"difference to {spell(judged.judge)}, 95 % interval", "seeds", "p (Holm)"]
     return Table([*head, *against] if comparisons else head, rows)
+
+
+def _finished(curves: Iterable[Curve]) -> list[Curve]:
+    """Those that go as far as any: the mean of a seed that stopped early is not of the same budget."""
+    known = list(curves)
+    return [curve for curve in known if curve.labels[-1] == max(other.labels[-1] for other in known)]
 
 
 def _compared(comparison: Comparison | None) -> list[Cell]:
