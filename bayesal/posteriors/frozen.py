@@ -5,6 +5,7 @@ from collections.abc import Collection
 from itertools import chain
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 
 def frozen_copy(network: nn.Module, without: Collection[str] = ()) -> nn.Module:
@@ -13,18 +14,25 @@ def frozen_copy(network: nn.Module, without: Collection[str] = ()) -> nn.Module:
     Tensors named in ``without`` keep their shapes but hold no memory: they are given at every call. Raises ValueError
     if the network holds something that cannot be copied.
     """
-    memo: dict[int, object] = {}
-    for name, tensor in chain(network.named_parameters(), network.named_buffers()):
-        value = tensor.new_zeros(()).expand(tensor.shape) if name in without else tensor.detach().clone()
-        memo[id(tensor)] = nn.Parameter(value, requires_grad=False) if isinstance(tensor, nn.Parameter) else value
-    for module in network.modules():
-        for tensor in vars(module).values():  # derived weights (weight_norm): not leaves, so deepcopy refuses them
-            if isinstance(tensor, Tensor):
-                memo[id(tensor)] = tensor.detach().clone()
     try:
-        return copy.deepcopy(network, memo).eval()
+        return copy.deepcopy(network, _frozen_tensors(network, without)).eval()
     except Exception as error:
         raise ValueError(
             f"the network ({type(network).__name__}) cannot be copied: {error}; hypotheses keep a copy of the network "
-            "as it is when they are drawn, so keep locks, files and loggers out of its attributes"
+            "as it is when they are drawn, so keep locks, files and other handles out of its attributes"
         ) from error
+
+
+def _frozen_tensors(network: nn.Module, without: Collection[str]) -> dict[int, object]:
+    """By the id of each tensor of the network, what a copy holds in its place."""
+    memo: dict[int, object] = {}
+    for module in network.modules():
+        for tensor in vars(module).values():  # derived weights (weight_norm) are not leaves, so deepcopy refuses them
+            if isinstance(tensor, Tensor):
+                memo[id(tensor)] = tensor.detach().clone()
+    for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+        if is_lazy(tensor):
+            raise ValueError(f"{name} has no shape yet, show the network a point first")
+        value = tensor.new_zeros(()).expand(tensor.shape) if name in without else tensor.detach().clone()
+        memo[id(tensor)] = nn.Parameter(value, requires_grad=False) if isinstance(tensor, nn.Parameter) else value
+    return memo

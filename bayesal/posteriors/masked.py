@@ -94,7 +94,7 @@ class DropoutHypotheses:
             self._choose_way(points, reference)
         self._seen.add(points.shape())
 
-    def _record(self, points: Points) -> Tensor:
+    def _record(self, points: Points) -> Any:
         """The plain forward pass under the first hypothesis, noting the sites."""
         positional, named = points.arguments()
         with Masking(lambda position, site: self._mask(position, site, range(1), points)[0], points.count) as masking:
@@ -105,13 +105,14 @@ class DropoutHypotheses:
     def _choose_way(self, points: Points, reference: Tensor) -> None:
         masks = self._masks(range(1), points)
         tolerance = torch.finfo(reference.dtype).eps ** 0.5
+        size = tolerance * float(reference.nan_to_num(0, 0, 0).abs().max())
         for way in (Way.PENDING, Way.TOGETHER):
             self._use(way)
             try:
                 output = self._by(way, points, masks)[:, 0]
             except Exception:  # whatever vmap cannot take
                 continue
-            if torch.allclose(output, reference, rtol=tolerance, atol=tolerance * float(reference.abs().max())):
+            if torch.allclose(output, reference, rtol=tolerance, atol=size, equal_nan=True):
                 return
         self._use(Way.ONE_BY_ONE)
 
@@ -138,7 +139,7 @@ class DropoutHypotheses:
         evaluate = one_by_one if way is Way.ONE_BY_ONE else together
         return evaluate(lambda mask: self._forward(points, mask, way), masks)
 
-    def _forward(self, points: Points, masks: dict[str, Tensor], way: Way) -> Tensor:
+    def _forward(self, points: Points, masks: dict[str, Tensor], way: Way) -> Any:
         pending = self.num_hypotheses if way is Way.PENDING else None
         output, masking = forward(self.network, points, self.sites, masks, pending)
         self._shared_bytes = max(self._shared_bytes, masking.shared_bytes // points.count)

@@ -83,7 +83,7 @@ class ChangedPattern(ValueError):
 
 def forward(
     network: nn.Module, points: Points, sites: Sequence[Site], factors: Mapping[str, Tensor], together: int | None
-) -> tuple[Tensor, Masking]:
+) -> tuple[Any, Masking]:
     """The network's output under these masks (by position), which must meet exactly these sites, and what was seen.
 
     Raises ChangedPattern where dropout is called more often, less often, or on other shapes.

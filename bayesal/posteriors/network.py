@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import chain
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -36,10 +37,10 @@ class NetworkHypotheses:
     """
 
     def __init__(self, network: nn.Module, states: Mapping[str, Tensor], likelihood: Likelihood) -> None:
-        self.num_hypotheses = _check(states, network)
+        self.network = frozen_copy(network, without=states)
+        self.num_hypotheses = _check(states, self.network)
         self.likelihood = likelihood
         self.states = {name: state.detach().clone() for name, state in states.items()}
-        self.network = frozen_copy(network, without=states)
         self._vectorises = True
         self._largest: dict[str, int] = {}  # bytes of one such point's largest activation, under one hypothesis
 
@@ -67,7 +68,7 @@ class NetworkHypotheses:
                 return looped
         return one_by_one(lambda state: self._one(state, points), self.states)
 
-    def _one(self, state: dict[str, Tensor], points: Points) -> Tensor:
+    def _one(self, state: dict[str, Tensor], points: Points) -> Any:
         return functional_call(self.network, state, *points.arguments())
 
 

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from bayesal.posteriors.points import Points
 
 
-def trial(call: Callable[[Points], Tensor], points: Points) -> Tensor:
+def trial(call: Callable[[Points], Any], points: Points) -> Tensor:
     """What the network says of these points.
 
     Raises ValueError if it fails on such points, draws random numbers (whose global state is put back), or returns
@@ -22,10 +22,11 @@ def trial(call: Callable[[Points], Tensor], points: Points) -> Tensor:
             output = call(points)
     except Exception as error:
         raise ValueError(f"the network fails on points of shape {points.shape()}: {error}") from error
-    if not isinstance(output, Tensor) or output.shape[:1] != (points.count,):
-        seen = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+    if not isinstance(output, Tensor) or output.shape[:1] != (points.count,) or not output.is_floating_point():
+        seen = f"{output.dtype} of {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(
-            f"the network must return one tensor with a row a point, but for {points.count} points it gave {seen}"
+            "the network must return one floating-point tensor with a row a point, "
+            f"but for {points.count} points it gave {seen}"
         )
     return output
 
