@@ -1,0 +1,13 @@
+"""Learning: from a pool's labels to a belief. Any ``(pool, generator) -> belief`` is a learner; these are ready-made."""
+
+from bayesal.learning.ensemble import Ensemble as Ensemble
+from bayesal.learning.examples import Examples as Examples
+from bayesal.learning.losses import BinaryCrossEntropy as BinaryCrossEntropy
+from bayesal.learning.losses import CrossEntropy as CrossEntropy
+from bayesal.learning.losses import GaussianLoss as GaussianLoss
+from bayesal.learning.losses import Loss as Loss
+from bayesal.learning.minimise import minimise as minimise
+from bayesal.learning.streams import Streams as Streams
+from bayesal.learning.supervised import Supervised as Supervised
+from bayesal.learning.training import Fit as Fit
+from bayesal.learning.training import Training as Training

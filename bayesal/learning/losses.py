@@ -96,7 +96,7 @@ class BinaryCrossEntropy:
 
 
 @dataclass(frozen=True)
-class GaussianNLL:
+class GaussianLoss:
     """-log Normal(y; shift + scale·μ, scale²·σ²) for outputs (μ, s), σ² = softplus(s) + 1e-6 (Lakshminarayanan 2017).
 
     ``fit`` takes shift and scale from the labelled targets (mean and standard deviation), so the network works with
@@ -127,7 +127,7 @@ class GaussianNLL:
         _refuse(labels, ~labels.isfinite(), "a finite number")
         return labels.to(torch.get_default_dtype())
 
-    def fit(self, targets: Float[Tensor, "N"], /) -> "GaussianNLL":
+    def fit(self, targets: Float[Tensor, "N"], /) -> "GaussianLoss":
         spread = float(targets.double().std(correction=0))
         return replace(self, shift=float(targets.double().mean()), scale=spread if spread > 0 else 1.0)
 

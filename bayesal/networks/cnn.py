@@ -29,25 +29,35 @@ class MnistCNN(nn.Sequential):
 
 
 class SmallCNN(nn.Sequential):
-    """Two 3 x 3 convolutions and two linear layers for images of any size from 8 x 8: ``N channels H W`` to logits.
+    """Twice (3 x 3 convolution, ReLU, 2 x 2 max-pool), then two linear layers, for images of about 8 x 8 to 32 x 32.
 
-    Dropout sits in the linear half only: a hundred dropout hypotheses of an image cost one pass of the convolutions
-    and a hundred of the small head. What the convolutions see is pooled to 2 x 2, so the size need not be known.
+    ``N channels *image_size`` to ``N num_classes``. Dropout sits in the linear half only: a hundred dropout hypotheses
+    of an image cost one pass of the convolutions and a hundred of the small head.
     """
 
     def __init__(
-        self, num_classes: int = 10, channels: int = 1, *, width: int = 16, hidden: int = 128, dropout: float = 0.5
+        self,
+        num_classes: int = 10,
+        channels: int = 1,
+        *,
+        image_size: int | tuple[int, int] = 8,
+        width: int = 16,
+        hidden: int = 128,
+        dropout: float = 0.5,
     ) -> None:
+        rows, columns = (image_size, image_size) if isinstance(image_size, int) else image_size
+        if min(rows, columns) < 4:
+            raise ValueError(f"the images must be at least 4 x 4 to be halved twice, but they are {rows} x {columns}")
         super().__init__(
             nn.Conv2d(channels, width, kernel_size=3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Conv2d(width, 2 * width, kernel_size=3, padding=1),
             nn.ReLU(),
-            nn.AdaptiveMaxPool2d(2),
+            nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Dropout(dropout),
-            nn.Linear(8 * width, hidden),
+            nn.Linear(2 * width * (rows // 4) * (columns // 4), hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),

@@ -1,0 +1,134 @@
+"""From a pool's labels to trained networks: what the ready-made learners have in common."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from bayesal.data.pool import Pool
+from bayesal.learning.examples import Examples
+from bayesal.learning.losses import Loss
+from bayesal.learning.minimise import minimise
+from bayesal.learning.modes import Modes
+from bayesal.learning.streams import Streams, seeded
+from bayesal.learning.training import Fit, Training
+from bayesal.likelihoods import Likelihood
+from bayesal.networks.standardise import Standardise
+from bayesal.recipe import recipe as recipe_of
+from bayesal.types import Inputs
+
+SAMPLE = 1_000  # pool points that the scale of the inputs is read off: good to a few per cent, and quick to read
+
+
+class Recipe(Protocol):
+    """What to train, for what, and how."""
+
+    @property
+    def network(self) -> Callable[[], nn.Module]: ...
+    @property
+    def loss(self) -> Loss: ...
+    @property
+    def training(self) -> Training: ...
+    @property
+    def validation(self) -> tuple[Tensor, Tensor] | None: ...
+    @property
+    def standardise(self) -> bool: ...
+
+
+class Trained(NamedTuple):
+    """Networks of the user's inputs, the likelihood of labels in the user's units, and how each training went."""
+
+    networks: list[nn.Module]
+    likelihood: Likelihood
+    fits: list[Fit]
+
+
+def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: bool | None = None) -> Trained:
+    """New networks, one a stream, trained on all the pool's labels.
+
+    Raises ValueError if nothing is labelled, for inputs or labels that do not fit the network and the loss, for inputs
+    that are not finite, and if every training diverged.
+    """
+    if len(pool.labels) == 0:
+        raise ValueError("nothing in the pool is labelled yet, so there is nothing to learn from: label a first batch")
+    networks = [_built(recipe.network, stream) for stream in streams]
+    like = next((parameter for parameter in networks[0].parameters() if parameter.is_floating_point()), None)
+    if like is None:
+        raise ValueError(f"the network ({type(networks[0]).__name__}) has no parameters to train")
+    scale = nn.Identity()
+    if recipe.standardise:
+        sample = _numbers(pool.gather(pool.ids[:: -(-len(pool) // SAMPLE)]))
+        scale = Standardise.of(sample, like.dtype).to(like.device)
+
+    def prepared(inputs: Inputs) -> Tensor:
+        numbers = _numbers(inputs).to(like.device)
+        looks_up = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in networks[0].modules())
+        return scale(numbers if looks_up and not numbers.is_floating_point() else numbers.to(like.dtype))
+
+    def targeted(labels: Tensor) -> Tensor:
+        targets = recipe.loss.prepare(labels.cpu(), num_outputs).to(like.device)
+        return targets.to(like.dtype) if targets.is_floating_point() else targets
+
+    inputs = prepared(pool.gather(pool.labelled))
+    num_outputs = _num_outputs(networks[0], inputs[:2])
+    examples = Examples(inputs, targeted(pool.targets()))
+    held_out = recipe.validation and Examples(prepared(recipe.validation[0]), targeted(recipe.validation[1]))
+    loss = recipe.loss.fit(examples.targets)
+    fits = minimise(
+        networks,
+        loss,
+        examples,
+        streams=streams,
+        training=recipe.training,
+        validation=held_out,
+        together=together,
+    )
+    if recipe.standardise:
+        networks = [nn.Sequential(OrderedDict(standardise=scale, network=network)) for network in networks]
+    return Trained([network.eval() for network in networks], loss.likelihood, fits)
+
+
+def printed(learner: Any) -> str:
+    """A frozen dataclass of a recipe, with its validation points counted, not shown."""
+    text = recipe_of(replace(learner, validation=None))
+    if learner.validation is None:
+        return text
+    return text.replace("validation=None", f"validation={len(learner.validation[0])} points", 1)
+
+
+def _built(make: Callable[[], nn.Module], stream: Streams) -> nn.Module:
+    with seeded(stream.initialisation):
+        network = make()
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"network() must make a torch.nn.Module, but it made a {type(network).__name__}")
+    return network
+
+
+def _numbers(inputs: Inputs) -> Tensor:
+    if not isinstance(inputs, Tensor):
+        raise ValueError(
+            f"the ready-made learners take points that are one tensor, but these are a {type(inputs).__name__}; "
+            "write a learner of your own: a function of (pool, generator) that returns a posterior"
+        )
+    broken = int((~inputs.reshape(len(inputs), -1).isfinite().all(dim=1)).sum())
+    if broken:
+        raise ValueError(f"{broken} of {len(inputs)} points hold NaN or infinite inputs; clean or drop them first")
+    return inputs
+
+
+@torch.no_grad()
+def _num_outputs(network: nn.Module, points: Tensor) -> int:
+    with Modes([network]) as modes, modes.evaluation():
+        try:
+            outputs = network(points)
+        except Exception as error:
+            raise ValueError(
+                f"the network ({type(network).__name__}) fails on points of shape {tuple(points.shape[1:])}: {error}"
+            ) from error
+    if not isinstance(outputs, Tensor) or outputs.ndim < 2 or len(outputs) != len(points):
+        seen = f"shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
+        raise ValueError(f"the network must return outputs N C, but for {len(points)} points it gave {seen}")
+    return outputs.shape[1]
