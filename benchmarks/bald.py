@@ -14,7 +14,8 @@ from torch.distributions import Categorical
 
 from bayesal.acquisitions import bald
 from bayesal.likelihoods import categorical
-from benchmarks._measure import Job, added_peak, exponent, peer, quietly, seconds
+from benchmarks._compare import Job, added_peak, peer, quietly, seconds
+from benchmarks._measure import exponent
 
 REDUX = "batchbald_redux"
 BAAL = "baal"

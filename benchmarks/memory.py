@@ -18,7 +18,7 @@ import torch
 from bayesal.acquisitions import bald
 from bayesal.data.pool import Pool
 from bayesal.likelihoods import categorical
-from benchmarks._measure import MIB, added_peak
+from benchmarks._compare import MIB, added_peak
 
 K, C = 100, 10
 GOAL = 300  # MiB
