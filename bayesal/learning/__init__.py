@@ -1,4 +1,4 @@
-"""Learning: from a pool's labels to a belief. Any ``(pool, generator) -> belief`` is a learner; these are ready-made."""
+"""Learning: a pool with labels becomes a belief. Any ``(pool, generator) -> belief`` is a learner."""
 
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
