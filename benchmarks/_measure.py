@@ -27,15 +27,15 @@ class Measured(Generic[Result]):
 
 def measure(call: Callable[[], Result], *, repeats: int = 1) -> Measured[Result]:
     """The median of ``repeats`` calls' seconds, and the largest growth of the resident set seen every 2 ms."""
-    seconds, added, result = [], 0.0, call if repeats < 1 else None
+    seconds, added, results = [], [], []
     for _ in range(repeats):
         gc.collect()
         with _Watch() as watch:
             start = time.perf_counter()
-            result = call()
+            results[:] = [call()]
             seconds.append(time.perf_counter() - start)
-        added = max(added, watch.added_mib)
-    return Measured(result, sorted(seconds)[len(seconds) // 2], added)  # type: ignore[arg-type]
+        added.append(watch.added_mib)
+    return Measured(results[0], sorted(seconds)[len(seconds) // 2], max(added))
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
