@@ -77,10 +77,7 @@ def in_a_sentence(path: Path) -> Iterator[None]:
                 "call again"
             ) from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise ValueError(
-                f"the ledger {path} is damaged or is not a SQLite database ({error}); it was not touched: "
-                "restore it from a copy, or open the study in another folder"
-            ) from error
+            raise _damaged(path, str(error)) from error
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
             raise PermissionError(
                 f"the ledger {path} cannot be opened for writing ({error}); check the path and its rights"
@@ -108,6 +105,8 @@ def _examine(path: Path) -> bool:
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorname", "") in _NEEDS_WRITER:
                 return False
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:  # a header SQLite cannot make sense of
+                raise _damaged(path, str(error)) from error
             raise
     return True
 
@@ -122,8 +121,15 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         except AlteredEvent as error:
             problem = str(error)
     if problem != "ok":
-        problem = " ".join(problem.split())  # SQLite says it in several lines
-        raise ValueError(f"the ledger {path} is damaged ({problem}); it was not touched: restore it from a copy")
+        raise _damaged(path, problem)
+
+
+def _damaged(path: Path, problem: str) -> ValueError:
+    problem = " ".join(problem.split())  # SQLite says it in several lines
+    return ValueError(
+        f"the ledger {path} is damaged or is not a SQLite database ({problem}); it was not touched: "
+        "restore it from a copy, or open the study in another folder"
+    )
 
 
 def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
@@ -141,10 +147,7 @@ def _refuse_others(connection: sqlite3.Connection, path: Path) -> None:
     with closing(sqlite3.connect(":memory:")) as sound:
         _create(sound)
         if _definitions(connection) != _definitions(sound):
-            raise ValueError(
-                f"the ledger {path} is damaged: its tables, triggers or views are not as they were made; "
-                "it was not touched: restore it from a copy"
-            )
+            raise _damaged(path, "its tables, triggers or views are not as they were made")
 
 
 def _create(connection: sqlite3.Connection) -> None:

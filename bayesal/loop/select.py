@@ -5,26 +5,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Generator
 
 from bayesal.data.pool import Pool
 from bayesal.loop.encoding import plain_id
 from bayesal.loop.standing import Standing
-from bayesal.selection import random
 from bayesal.strategies import Strategy
-from bayesal.types import Id, Selection
-
-
-@dataclass(frozen=True)
-class UniformStart:
-    """The first batch of a study in which nothing is labelled yet: uniformly at random, no belief needed."""
-
-    def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
-        ids = pool.unlabelled
-        positions = random(torch.zeros(len(ids)), batch_size, generator=generator)
-        zeros = torch.zeros(batch_size)
-        return Selection(ids[positions.numpy()].tolist(), zeros, zeros, positions)
+from bayesal.types import Id
 
 
 def free_part(pool: Pool, standing: Standing) -> Pool:

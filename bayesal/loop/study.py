@@ -16,10 +16,11 @@ from bayesal.loop.learn import Evaluate, Learner
 from bayesal.loop.ledger import Ledger
 from bayesal.loop.lock import only_runner
 from bayesal.loop.rounds import Round
-from bayesal.loop.select import UniformStart, free_part, select
+from bayesal.loop.select import free_part, select
 from bayesal.loop.stop import StopRule
 from bayesal.loop.streams import stream
-from bayesal.strategies import Strategy
+from bayesal.selection import random
+from bayesal.strategies import Blind, Strategy
 from bayesal.types import Id, Label
 
 
@@ -89,7 +90,7 @@ class Study:
             ledger.close()
             raise
         beliefs = Beliefs(learner, evaluate, seed=seed, folder=folder, ledger=ledger)
-        start = UniformStart() if start is None else start
+        start = Blind(random) if start is None else start
         return cls(folder, ledger, pool=pool, beliefs=beliefs, method=method, start=start, seed=seed)
 
     @property

@@ -130,11 +130,11 @@ def _overwrite(path: Path, at: int, content: bytes) -> None:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(where=st.floats(0, 0.999), content=st.binary(min_size=1, max_size=600))
+@given(where=st.integers(0, 119) | st.integers(0, 9 * 4096 - 1), content=st.binary(min_size=1, max_size=600))
 def test_random_bytes_anywhere_lose_no_label_in_silence(ledger_file, tmp_path_factory, where, content):
     path = tmp_path_factory.mktemp("damaged") / "ledger.sqlite"
     shutil.copy(ledger_file, path)
-    _overwrite(path, int(where * path.stat().st_size), content)
+    _overwrite(path, where, content)
     before = path.read_bytes()
     labels, refusal = None, None
     try:
@@ -153,7 +153,7 @@ def test_one_changed_letter_of_one_label_is_noticed(ledger_file):
     content = ledger_file.read_bytes()
     at = content.index(b'"label 123"')
     _overwrite(ledger_file, at, b'"label 124"')
-    _refused(ledger_file, r"is damaged \(event 5 is not as it was written\); it was not touched")
+    _refused(ledger_file, r"is damaged .*\(event 5 is not as it was written\); it was not touched")
 
 
 def test_a_process_that_dies_with_the_ledger_open_loses_nothing(ledger_file):

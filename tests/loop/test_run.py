@@ -1,5 +1,6 @@
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import bayesal as bal
 from bayesal.loop import Round, Stabilised, Target
 from bayesal.loop.streams import stream
 from tests.loop.processes import CONTEXT, WAIT, end, hold_lock, start
@@ -222,6 +224,16 @@ def test_the_learner_has_the_same_stream_whatever_the_method(folder, tmp_path):
         draws[name].append([line["id"] for line in history][:10])
     assert draws["one"] == draws["other"]
     assert draws["one"][:3] == [stream(3, round_, "learn").initial_seed() for round_ in (1, 2, 3)]
+
+
+def test_a_study_starts_uniformly_at_random(tmp_path):
+    counts = Counter()
+    for seed in range(150):
+        with open_toy(tmp_path / str(seed), pool=bal.Pool.of(torch.zeros(6, 1)), seed=seed) as study:
+            first = study.ask(2)
+        assert len(set(first)) == 2
+        counts.update(first)
+    assert all(25 < counts[key] < 75 for key in range(6))  # 50 expected, 5.8 standard deviations
 
 
 def test_seeds_ask_different_points(tmp_path):

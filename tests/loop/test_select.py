@@ -1,11 +1,10 @@
-from collections import Counter
 from dataclasses import replace
 
 import pytest
 import torch
 
 from bayesal.data.pool import Pool
-from bayesal.loop.select import UniformStart, free_part, select
+from bayesal.loop.select import free_part, select
 from bayesal.loop.standing import Standing
 from bayesal.types import Selection
 
@@ -37,16 +36,6 @@ def test_pending_skipped_and_labelled_points_are_not_free():
 def test_what_a_pool_was_narrowed_to_stays_so():
     free = free_part(_pool().only([1, "1", "2"]), _standing(pending=[1]))
     assert free.unlabelled.tolist() == ["1", "2"]
-
-
-def test_the_start_is_uniform_and_without_repeats():
-    counts: Counter = Counter()
-    for seed in range(300):
-        chosen = UniformStart()(None, _pool(), 2, generator=torch.Generator().manual_seed(seed))
-        assert len(set(chosen.ids)) == 2
-        counts.update(chosen.ids)
-    assert set(counts) == {1, 2, 3, "1", "2", "3"}
-    assert all(60 < count < 140 for count in counts.values())  # 100 expected, 4.9 standard deviations
 
 
 def test_a_choice_keeps_its_order_its_reasons_and_its_notes(generator):
