@@ -1,19 +1,20 @@
 """What a run is, as one YAML file: the same words as the flags of ``bayesal run``."""
 
+# Settled settings lose their default on purpose; pydantic's fields are keywords, so their order does not matter.
+# pyright: reportGeneralTypeIssues=false
+
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 WHERE_AND_HOW_FAST = {"workers", "out"}
 """What does not change the results: two configurations that differ only here are the same run."""
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """How the model is trained in every round. None means the default for the data, filled in when a run starts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int | None = Field(default=None, ge=1)
     """At most this many epochs."""
@@ -26,16 +27,14 @@ class TrainingConfig(BaseModel):
     """Epochs without a better validation loss after which training stops and goes back to the best."""
 
 
-class RunConfig(BaseModel):
+class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """A comparison of methods on one data set. None means the default for the data, filled in when the run starts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: str = Field(min_length=1)
     """A name (digits, mnist, ...) or the path of a .npz, .parquet or .csv file or a folder of images."""
     target: str | None = None
     """The column (or array) of the labels, in a file of the user's."""
-    task: Literal["classification", "regression"] | None = None
+    task: Literal["classification", "regression", "multilabel"] | None = None
     posterior: str = "mc-dropout"
     methods: tuple[str, ...] | None = Field(default=None, min_length=1)
     baseline: str | None = "random"
@@ -107,6 +106,29 @@ class RunConfig(BaseModel):
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json", exclude={"out"}), sort_keys=False, allow_unicode=True)
+
+
+class SettledTraining(TrainingConfig, frozen=True):
+    """Training with nothing left open."""
+
+    epochs: int
+    epoch_size: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+
+
+class SettledConfig(RunConfig, frozen=True):
+    """A run with nothing left open that decides its results; what is still None means "none" or "all"."""
+
+    methods: tuple[str, ...]
+    budget: int
+    initial: int
+    test_hypotheses: int
+    validation: int
+    noise: float
+    training: SettledTraining
 
 
 def configure(settings: dict[str, Any]) -> RunConfig:

@@ -63,7 +63,10 @@ def test_the_baseline_runs_last_and_only_once():
         ({"data": "digits", "budget": 10, "initial": 20}, "the budget of 10 labels is below the 20 initial ones"),
         ({"data": "digits", "methods": ["bald", "bald"]}, "the method 'bald' is named twice"),
         ({"data": "digits", "methods": []}, "methods is [], but it"),
-        ({"data": "digits", "task": "ranking"}, "task is 'ranking', but it should be 'classification' or 'regression'"),
+        (
+            {"data": "digits", "task": "ranking"},
+            "task is 'ranking', but it should be 'classification', 'regression' or",
+        ),
     ],
 )
 def test_a_wrong_setting_gets_one_sentence(settings: dict, sentence: str):

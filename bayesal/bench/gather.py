@@ -1,0 +1,125 @@
+"""What the studies of a run found, as the tables of its outcome."""
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+import bayesal
+from bayesal.bench.config import SettledConfig
+from bayesal.bench.folder import study_folder
+from bayesal.bench.named import method_for
+from bayesal.bench.results import ASKED, COSTS, MEASURED, Outcome
+from bayesal.bench.tasks import Task, make_task
+from bayesal.loop.ledger import Ledger
+from bayesal.loop.rounds import Round
+from bayesal.strategies import Blind
+
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "pyarrow")
+LARGEST_IMAGE = 96  # pixels on the longer side of what a report shows
+
+
+def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome:
+    """The outcome of finished studies."""
+    results, labels, notes = [], [], []
+    for method in config.all_methods:
+        # Picks of a method that looked at nothing have no scores to show.
+        scores = {"score": None, "gain": None} if isinstance(method_for(config, method), Blind) else {}
+        for seed in config.all_seeds:
+            with Ledger.open(study_folder(folder, method, seed) / "ledger.sqlite", create=False) as ledger:
+                results += [_measured(method, seed, round_) for round_ in ledger.rounds()]
+                labels += [{"method": method, "seed": seed, **line, **scores} for line in ledger.history()]
+                notes += [f"{method}, seed {seed}, {note}" for note in _said(ledger)]
+    task = make_task(config, config.first_seed)
+    return Outcome(
+        config=config.model_dump(mode="json", exclude={"out"}),
+        results=_results_table(results),
+        labels=pd.DataFrame(labels, columns=list(ASKED)),
+        manifest=_manifest(config, task, started=started, notes=notes),
+        images=_images(task, _first_asked(config, labels)) if task.data.image else None,
+        class_names=task.data.class_names or None,
+    )
+
+
+def _first_asked(config: SettledConfig, labels: list[dict[str, Any]]) -> list[Any]:
+    """The points asked with the first seed, whose pictures a report shows."""
+    return list(dict.fromkeys(line["id"] for line in labels if line["seed"] == config.first_seed))
+
+
+def _measured(method: str, seed: int, round_: Round) -> dict[str, Any]:
+    cost = {name: getattr(round_, name) for name in COSTS}
+    return {"method": method, "seed": seed, "round": round_.round, "labels": round_.labels, **round_.metrics, **cost}
+
+
+def _results_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows)
+    metrics = [name for name in table.columns if name not in (*MEASURED, *COSTS)]
+    return table.reindex(columns=[*MEASURED, *metrics, *COSTS])
+
+
+def _said(ledger: Ledger) -> Iterator[str]:
+    """What the method had to say about its batches."""
+    for event in ledger.events():
+        if event.kind == "asked":
+            yield from (f"round {event.round}: {note}" for note in event.body["notes"])
+
+
+def _manifest(config: SettledConfig, task: Task, *, started: datetime, notes: list[str]) -> dict[str, Any]:
+    data = task.data
+    assert data.labels is not None
+    sizes = {
+        "pool": len(task.pool),
+        "initial": len(task.pool.labels),
+        "validation": config.validation,
+        "test": len(task.test),
+    }
+    facts: dict[str, Any] = {
+        "name": data.name,
+        "source": data.source,
+        "note": data.note,
+        "task": data.kind,
+        "sizes": sizes,
+    }
+    if data.kind == "classification":
+        facts["class_counts"] = torch.bincount(data.labels, minlength=len(data.class_names)).tolist()
+    versions = {"bayesal": bayesal.__version__, "python": platform.python_version()}
+    return {
+        "data": facts,
+        "versions": versions | {package: version(package) for package in PACKAGES},
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": num_cores()},
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "notes": notes,
+    } | ({"command": shlex.join(["bayesal", *sys.argv[1:]])} if Path(sys.argv[0]).name == "bayesal" else {})
+
+
+def num_cores() -> int:
+    """Those this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _images(task: Task, ids: list[Any]) -> dict[Any, np.ndarray]:
+    """What the asked points look like, small."""
+    if not ids:
+        return {}
+    images = _small(task.pool.gather(ids))
+    return dict(zip(ids, images.numpy(), strict=True))
+
+
+def _small(images: Tensor) -> Tensor:
+    longest = max(images.shape[-2:])
+    if longest <= LARGEST_IMAGE:
+        return images
+    scale = LARGEST_IMAGE / longest
+    return interpolate(images, scale_factor=scale, mode="area")

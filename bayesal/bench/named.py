@@ -1,0 +1,63 @@
+"""Parts by name: a method of the table, or anything of the user's own as ``module:name``."""
+
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any
+
+from torch import nn
+
+from bayesal.bench.config import RunConfig
+from bayesal.methods import named
+from bayesal.strategies import Strategy
+
+
+def load_named(name: str, what: str) -> Any:
+    """The object at ``module:name``. Raises ValueError saying what could not be found, and where it was looked for."""
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise ValueError(f"{what} {name!r} must be written module:name, e.g. my_models:make_net")
+    try:
+        value: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        hint = " in this folder or among the installed packages" if missing == module.split(".")[0] else ""
+        raise ValueError(f"cannot load {what} {name!r}: there is no module {missing!r}{hint}") from error
+    except Exception as error:
+        raise ValueError(f"cannot load {what} {name!r}: importing {module} fails: {_first_line(error)}") from error
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            raise ValueError(f"cannot load {what} {name!r}: {module} has no {part!r}")
+        value = getattr(value, part)
+    return value
+
+
+def method_for(config: RunConfig, name: str) -> Strategy[Any]:
+    """The strategy of this name, with the configuration's hypotheses and configurations where it takes them.
+
+    A ``module:name`` of the user's may be a strategy, or a function that makes one when called without arguments.
+    """
+    made: Any = named(name)
+    settings = {"num_hypotheses": config.num_hypotheses, "num_configurations": config.num_configurations}
+    parameters = signature(made).parameters
+    required = (p for p in parameters.values() if p.default is Parameter.empty)
+    if any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in required):
+        return made
+    return made(**{key: value for key, value in settings.items() if key in parameters})
+
+
+def made(value: Any, name: str) -> Any:
+    """The object itself, or what a class or a function without arguments makes."""
+    makes = callable(value) and not isinstance(value, nn.Module) and not hasattr(value, "draw")
+    if not (makes or isinstance(value, type)):
+        return value
+    try:
+        return value()
+    except Exception as error:
+        raise ValueError(
+            f"{name} must be callable without arguments, but calling it fails: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,113 @@
+"""What a setting left open means: the literature's protocol for the data, and what must hold before training starts."""
+
+from typing import Any
+
+from bayesal.bench.config import RunConfig, SettledConfig
+from bayesal.bench.learners import PROTOCOL_SHAPE, check_posterior, point_shape
+from bayesal.data.dataset import DataSet
+from bayesal.methods import describe, named
+
+DEMO: dict[str, Any] = {
+    "data": "digits",
+    "posterior": "mc-dropout",
+    "methods": ["batchbald", "bald"],
+    "batch_size": 10,
+    "initial": 20,
+    "budget": 120,
+    "seeds": 5,
+    "num_hypotheses": 50,
+}
+"""``bayesal demo``."""
+
+
+def settle(config: RunConfig, data: DataSet) -> SettledConfig:
+    """The configuration with every None filled in for this data and, with ``smoke``, shrunk. Settling again changes
+    nothing. Raises ValueError, in one sentence, for what cannot be run."""
+    if data.kind == "regression" and data.labels is not None and data.labels.ndim > 1:
+        raise ValueError(f"{data.name} has {data.labels.shape[1]} amounts a point; a run takes one: choose a column")
+    settled = _filled(config, data)
+    if settled.smoke:
+        settled = _shrunk(settled)
+    _check_methods(settled, data)
+    check_posterior(settled.posterior, data)
+    _check_sizes(settled, data)
+    return settled
+
+
+def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
+    protocol = _protocol(data)
+    available = max(1, len(data) - (protocol["validation"] if config.validation is None else config.validation))
+    initial = config.initial or min(2 * len(data.class_names) or 10, max(1, available // 2))
+    settings = {
+        **protocol,
+        "methods": ("batchbald",) if data.kind == "classification" else ("bald",),
+        "initial": initial,
+        "budget": min(initial + 10 * config.batch_size, config.repeat * available),
+        "noise": 0.1 if config.repeat > 1 else 0.0,
+        "test_hypotheses": protocol.get("test_hypotheses", config.num_hypotheses),
+    }
+    training = {**settings.pop("training"), **config.training.model_dump(exclude_none=True)}
+    given = config.model_dump(exclude_none=True)
+    kept = {"baseline": config.baseline}
+    return SettledConfig.model_validate({**settings, **given, **kept, "training": training})
+
+
+def _protocol(data: DataSet) -> dict[str, Any]:
+    if data.image and point_shape(data) == PROTOCOL_SHAPE:
+        training = {"epochs": 30, "epoch_size": 5056, "batch_size": 64, "learning_rate": 1e-3, "patience": 3}
+        return {"validation": 1024, "test_hypotheses": 20, "training": {**training, "weight_decay": 0.0}}
+    training = {"epochs": 30, "epoch_size": 1024, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 1e-4}
+    return {"validation": 0, "training": {**training, "patience": 3}}
+
+
+def _shrunk(config: SettledConfig) -> SettledConfig:
+    training, batch_size = config.training, min(config.batch_size, 5)
+    small = {
+        "seeds": min(config.seeds, 2),
+        "batch_size": batch_size,
+        "budget": max(config.initial, min(config.budget, config.initial + 2 * batch_size)),
+        "pool_size": min(config.pool_size or 200, max(200, config.initial + 20)),
+        "test_size": min(config.test_size or 200, 200),
+        "validation": min(config.validation, 32),
+        "num_hypotheses": min(config.num_hypotheses, 8),
+        "test_hypotheses": min(config.test_hypotheses, 8),
+        "num_configurations": min(config.num_configurations, 200),
+    }
+    shorter = {"epochs": min(training.epochs, 2), "epoch_size": min(training.epoch_size, 128)}
+    return config.model_copy(update={**small, "training": training.model_copy(update=shorter)})
+
+
+def _check_methods(config: SettledConfig, data: DataSet) -> None:
+    suited = {row.name: row.tasks for row in describe()}
+    works = [name for name, tasks in suited.items() if tasks == "any" or data.kind in tasks]
+    for name in config.all_methods:
+        named(name)
+        if name in suited and name not in works:
+            raise ValueError(
+                f"the method {name} is for {suited[name]}, but {data.name} is {data.kind}; "
+                f"methods that work: {', '.join(works)}"
+            )
+
+
+def _check_sizes(config: SettledConfig, data: DataSet) -> None:
+    distinct = len(data) - config.validation
+    if distinct <= config.initial:
+        raise ValueError(
+            f"{data.name} has {len(data)} labelled points; {config.validation} for validation and {config.initial} "
+            "initial ones leave none to choose from: lower --validation or --initial"
+        )
+    if config.pool_size is not None:
+        distinct = min(distinct, config.pool_size)
+        if distinct < config.initial:
+            raise ValueError(
+                f"the pool of {distinct} points is smaller than the {config.initial} initial labels; raise --pool-size"
+            )
+    size = config.repeat * distinct
+    if config.budget > size:
+        raise ValueError(f"the budget of {config.budget} labels exceeds the pool of {size} points; lower --budget")
+    if config.batch_size > size - config.initial:
+        left = size - config.initial
+        raise ValueError(
+            f"a batch of {config.batch_size} was asked for, but the pool has {left} unlabelled points; "
+            "lower --batch-size"
+        )

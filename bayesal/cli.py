@@ -1,0 +1,234 @@
+"""The command line: thin doors to the rooms behind. Nothing heavy is imported before a command needs it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import bayesal
+from bayesal.bench.shell import Sentences, say
+
+app = typer.Typer(
+    cls=Sentences,
+    name="bayesal",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Start with [bold]bayesal demo[/]. Every command takes --smoke (shrink it to seconds) where it computes, "
+    "and --debug (show where an error comes from).",
+)
+
+
+class Task(StrEnum):
+    classification = "classification"
+    multilabel = "multilabel"
+    regression = "regression"
+    dense = "dense"
+
+
+class Part(StrEnum):
+    posterior = "posterior"
+    acquisition = "acquisition"
+    rule = "rule"
+
+
+DATA = (
+    "A name ([bold]digits, diabetes, mnist, fashion-mnist[/], a UCI table: see the documentation) or the path of a "
+    ".npz, .parquet or .csv file or a folder of images."
+)
+Data = Annotated[str, typer.Argument(help=DATA, show_default=False)]
+OptionalData = Annotated[str | None, typer.Argument(help=DATA, show_default=False)]
+Target = Annotated[str | None, typer.Option(help="The column (or array) of the labels, in a file of your own.")]
+Kind = Annotated[str | None, typer.Option(help="classification or regression; by default told from the labels.")]
+Posterior = Annotated[str | None, typer.Option(help="How the model becomes a belief: see [bold]bayesal posteriors[/].")]
+Hypotheses = Annotated[int | None, typer.Option("--hypotheses", "-K", help="Functions drawn from the posterior.")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink everything to a few seconds, to see that it works.")]
+Workers = Annotated[int | None, typer.Option(help="Studies at the same time; by default one a core.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write.")]
+Run = Annotated[Path | None, typer.Option(help="The folder of a finished run, whose data and model are used.")]
+Seed = Annotated[int, typer.Option(help="Of the training, the hypotheses and the choice.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bayesal {bayesal.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from, in any command.")] = False,
+) -> None:
+    """Label less, know more: Bayesian active learning, compared honestly with asking at random."""
+
+
+@app.command(epilog="[bold]bayesal demo[/] · [bold]bayesal demo --smoke --out /tmp/demo[/]")
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("runs/demo"),
+    workers: Workers = None,
+    smoke: Smoke = False,
+) -> None:
+    """BatchBALD against BALD top-k and random on scikit-learn's digits: 5 paired seeds, under 2 minutes on 2 cores."""
+    from bayesal.bench.protocol import DEMO
+
+    _run({**DEMO, "out": str(out), "workers": workers, "smoke": smoke})
+
+
+@app.command(
+    epilog="[bold]bayesal run digits --method batchbald --method bald --budget 120[/]\n\n"
+    "[bold]bayesal run diabetes --posterior ensemble --method variance[/]\n\n"
+    "[bold]bayesal run my.csv --target species --method powerbald --seeds 10 --out runs/mine[/]\n\n"
+    "[bold]bayesal run --config runs/demo/config.yaml[/] repeats a run exactly. "
+    "Killed or interrupted? The same line continues."
+)
+def run(
+    data: OptionalData = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file of these settings; flags go before it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/DATA.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A name of [bold]bayesal methods[/] or your module:name; repeatable.")
+    ] = None,
+    posterior: Posterior = None,
+    batch_size: Annotated[int | None, typer.Option(help="Labels asked in a round.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Labels in all at the end, the initial ones included.")] = None,
+    initial: Annotated[int | None, typer.Option(help="Labels at the start, balanced over the classes.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Repetitions, paired over the methods.")] = None,
+    first_seed: Annotated[int | None, typer.Option(help="The first of the seeds; the others follow.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="The method to compare with.")] = None,
+    no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Compare with nothing.")] = False,
+    target: Target = None,
+    task: Kind = None,
+    hypotheses: Hypotheses = None,
+    test_hypotheses: Annotated[int | None, typer.Option(help="Functions averaged on the test points.")] = None,
+    configurations: Annotated[int | None, typer.Option(help="Joint label configurations sampled.")] = None,
+    validation: Annotated[int | None, typer.Option(help="Labels held out to stop training early.")] = None,
+    pool_size: Annotated[int | None, typer.Option(help="Keep a random part of the pool.")] = None,
+    test_size: Annotated[int | None, typer.Option(help="Keep a random part of the test points.")] = None,
+    repeat: Annotated[int | None, typer.Option(help="Copies of every pool point (repeated MNIST).")] = None,
+    noise: Annotated[float | None, typer.Option(help="Noise added to each copy.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most.")] = None,
+    epoch_size: Annotated[int | None, typer.Option(help="Points drawn in an epoch.")] = None,
+    train_batch_size: Annotated[int | None, typer.Option(help="Points in a step of the training.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Epochs without a better validation loss.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of a worker; part of the recipe.")] = None,
+    workers: Workers = None,
+    smoke: Smoke = False,
+) -> None:
+    """Compare methods with asking at random, on any data set, and write an honest report."""
+    training = {
+        "epochs": epochs,
+        "epoch_size": epoch_size,
+        "batch_size": train_batch_size,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "patience": patience,
+    }
+    flags = {
+        "data": data,
+        "target": target,
+        "task": task,
+        "posterior": posterior,
+        "methods": method or None,
+        "baseline": baseline,
+        "batch_size": batch_size,
+        "budget": budget,
+        "initial": initial,
+        "seeds": seeds,
+        "first_seed": first_seed,
+        "num_hypotheses": hypotheses,
+        "test_hypotheses": test_hypotheses,
+        "num_configurations": configurations,
+        "validation": validation,
+        "pool_size": pool_size,
+        "test_size": test_size,
+        "repeat": repeat,
+        "noise": noise,
+        "training": {name: value for name, value in training.items() if value is not None} or None,
+        "threads": threads,
+        "workers": workers,
+        "smoke": smoke or None,
+        "out": str(out) if out else None,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    if no_baseline:
+        given["baseline"] = None
+    from bayesal.bench.config import override, read_settings
+
+    settings, changed = override(read_settings(config) if config else {}, given)
+    if changed:
+        say(f"From the command line, before {config}: " + ", ".join(changed))
+    _run(settings)
+
+
+@app.command()
+def methods() -> None:
+    """The table of methods: names for --method, what they need, and their papers."""
+    from bayesal.bench.shell import table
+    from bayesal.methods import describe
+
+    table(
+        "Methods",
+        ("name", "tasks", "what it does", "paper"),
+        [(r.name, r.tasks, r.summary, r.paper) for r in describe()],
+    )
+
+
+@app.command()
+def posteriors() -> None:
+    """The table of posteriors: names for --posterior, what they need, and their papers."""
+    from bayesal.bench.learners import POSTERIORS
+    from bayesal.bench.shell import table
+
+    table("Posteriors", ("name", "tasks", "needs", "paper"), [(p.name, p.tasks, p.needs, p.paper) for p in POSTERIORS])
+
+
+@app.command(
+    epilog="[bold]bayesal doctor my_models:make_net[/] · [bold]bayesal doctor my_models:posterior --inputs x.npy[/]"
+    " · [bold]bayesal doctor mine:my_score --as acquisition[/]"
+)
+def doctor(
+    target: Annotated[str, typer.Argument(help="module:name of a network, a posterior, or a function making one.")],
+    inputs: Annotated[Path | None, typer.Option(help="Some points, in a .npy or .npz file.")] = None,
+    task: Annotated[Task, typer.Option(help="What a network's outputs mean.")] = Task.classification,
+    part: Annotated[Part, typer.Option("--as", help="What the target is.")] = Part.posterior,
+) -> None:
+    """Check a model or posterior of your own against the laws active learning needs; exit code 1 if one is broken."""
+    from bayesal.bench.doctor import examine
+    from bayesal.bench.shell import table
+
+    findings = examine(target, part=part.value, task=task.value, inputs=inputs)
+    words = [("to know" if f.warning else "holds") if f.passed else "BROKEN" for f in findings]
+    table(target, ("law", "", "finding"), [(f.law, word, f.sentence) for f, word in zip(findings, words, strict=True)])
+    broken = words.count("BROKEN")
+    say(f"{broken} of {len(findings)} laws are broken." if broken else f"All {len(findings)} laws hold.")
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="[bold]bayesal report runs/demo[/]")
+def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
+    """Write the report of a finished run anew, from its tables."""
+    from bayesal.bench.report import write_report
+    from bayesal.bench.results import load
+
+    write_report(load(folder), folder)
+    say(f"Wrote {folder / 'report.html'}")
+
+
+def _run(settings: dict[str, Any]) -> None:
+    from bayesal.bench.config import configure
+
+    config = configure(settings)  # before torch is imported: a mistake is told at once
+    from bayesal.bench.experiment import run_experiment
+    from bayesal.bench.verdict import verdict
+
+    outcome, folder = run_experiment(config, Console())
+    for sentence in verdict(outcome):
+        say(sentence)
+    say(f"Report: {folder / 'report.html'}; curve, tables and recipe are beside it.")
