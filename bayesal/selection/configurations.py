@@ -1,6 +1,7 @@
 """Label configurations: what the points taken so far could turn out to be, and what each would teach."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -69,6 +70,11 @@ class Configurations:
         posteriors = posteriors[weights > 0].div_(weights[weights > 0, None])
         return Configurations(posteriors.to(self.posteriors.dtype), weights[weights > 0], exact=False)
 
+    @cached_property
+    def hypotheses(self) -> Float[Tensor, "K"]:
+        """Σ_m weights[m] p(w_k | y_m): 1/K each if exact, close to that if sampled."""
+        return self.weights @ self.posteriors.double()
+
     def remaining(self) -> float:
         """H(w | y) = Σ_m weights[m] H(w | y_m), in nats: what the points taken leave open about the hypotheses."""
         return float(self.weights @ torch.special.entr(self.posteriors.double()).sum(1))
@@ -82,7 +88,7 @@ class Configurations:
         n, _, num_classes = log_probabilities.shape
         probabilities = log_probabilities.exp()
         given_hypothesis = -probabilities.mul(log_probabilities.clamp_min(-1e4)).sum(2)  # exp(-1e4) is 0: 0 log 0 = 0
-        known = given_hypothesis.double() @ (self.weights @ self.posteriors.double())
+        known = given_hypothesis.double() @ self.hypotheses
 
         flat = probabilities.transpose(1, 2).reshape(n * num_classes, -1)
         uncertain = torch.zeros(n * num_classes, dtype=torch.float64, device=flat.device)
