@@ -77,7 +77,9 @@ def levels(results: pd.DataFrame, metric: Metric, judge: str) -> list[Level]:
     """
     curves = learning_curves(results, metric, judge).values()
     first = float(np.median([curve.values[0] for curve in curves]))
-    final = float(np.median([curve.values[-1] for curve in curves]))
+    # Of an even number of seeds the easier middle, so that more than half of them reach it.
+    easier = "lower" if metric.is_share else "higher"
+    final = float(np.quantile([curve.values[-1] for curve in curves], 0.5, method=easier))
     if metric.is_share:
         fixed = [Level(share) for share in SHARES]
         own = Level(float(np.floor(final * 1000) / 1000), "{judge}'s final value")

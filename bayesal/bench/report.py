@@ -97,7 +97,7 @@ def _title(outcome: Outcome, judged: Judgement) -> str:
 def _facts(outcome: Outcome) -> list[str]:
     """The line under the title: what was done, in numbers."""
     data, config = outcome.manifest.get("data", {}), outcome.config
-    found = [f"{number:,} {part} points" for part, number in data.get("sizes", {}).items()]
+    found = [f"{number:,} {part} points" for part, number in data.get("sizes", {}).items() if number]
     found += [f"posterior {config['posterior']}"] if "posterior" in config else []
     found += [f"{config['batch_size']} labels a round"] if "batch_size" in config else []
     found += [f"{len(outcome.seeds)} seed{'s' if len(outcome.seeds) > 1 else ''}"]

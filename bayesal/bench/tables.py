@@ -80,12 +80,12 @@ def _needed(own: Reach, base: Reach | None) -> Cell:
     notes = []
     if len(counts) > 1 and counts[0] < counts[-1]:
         notes.append(f"{counts[0]:g} to {counts[-1]:g}")
-    if own.reached < len(own.by_seed):
+    if 0 < own.reached < len(own.by_seed):
         notes.append(f"in {own.reached} of {len(own.by_seed)} seeds")
     text = tell_labels(own.median) if own.median.known or own.reached else "not reached"
-    if base is None:
-        return Cell(text, tuple(notes))
-    return Cell(text, (*notes, f"saved: {tell_saved(saved(own, base))}"))
+    if base is not None and (own.reached or base.reached):
+        notes.append(f"saved: {tell_saved(saved(own, base))}")
+    return Cell(text, tuple(notes))
 
 
 def _means(outcome: Outcome, judged: Judgement, metric: Metric) -> Table:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesal.bench.curves import METRICS, Curve
+from bayesal.bench.curves import METRICS, Curve, learning_curves
 from bayesal.bench.reach import Bounds, Level, Reach, headline, levels, median_of, reach, saved
 
 ACCURACY, RMSE, _ = METRICS
@@ -89,6 +89,15 @@ def test_errors_have_levels_on_the_baselines_own_way_rounded_to_the_easier_side(
     found = [level.value for level in levels(results("rmse", 80.0, 60.0, 53.21), RMSE, "random")]
     # half of the way from 80 to 53.21 is 66.605, four fifths 58.568
     assert found == [66.7, 58.6, 53.3]
+
+
+def test_the_baseline_itself_reaches_its_final_value_in_the_median():
+    for column, metric, ends in (("accuracy", ACCURACY, (0.5, 0.7)), ("rmse", RMSE, (50.0, 70.0))):
+        table = pd.concat(
+            [results(column, 0.1 if metric is ACCURACY else 90.0, end).assign(seed=n) for n, end in enumerate(ends)]
+        )
+        own = [level for level in levels(table, metric, "random") if "final" in level.origin]
+        assert reach(learning_curves(table, metric, "random"), metric, own[0]).median.known
 
 
 def test_a_baseline_that_never_improved_gives_its_final_error_as_the_only_level():
