@@ -25,9 +25,10 @@ CACHE_BYTES = 2**23  # where one point allows, no activation is larger: K n is s
 class Way(IntEnum):
     """How hypotheses are evaluated, the fastest first; each gives the same numbers, and takes more networks."""
 
-    PENDING = 0  # one vmap; channel masks wait until later work is shared; channels last in memory
-    TOGETHER = 1  # one vmap
-    ONE_BY_ONE = 2
+    CHANNELS_LAST = 0  # as the next, with the channels of a pixel side by side in memory
+    PENDING = 1  # one vmap, in which a channel mask waits while work can be shared
+    TOGETHER = 2  # one vmap
+    ONE_BY_ONE = 3
 
 
 class DropoutHypotheses:
@@ -49,7 +50,7 @@ class DropoutHypotheses:
         self.deterministic = deterministic
         self.sites: list[Site] = []
         self._seen: set[str] = set()  # what points have looked like so far
-        self._way = Way.PENDING
+        self._way = Way.CHANNELS_LAST
         self._shared_bytes = self._varying_bytes = 1  # of one point: its largest value before and after masks
         self._factors: dict[str, Tensor] = {}
 
@@ -68,7 +69,8 @@ class DropoutHypotheses:
         if points.shape() not in self._seen:
             self._meet(points.some())
         group = min(self.num_hypotheses, max(1, ACTIVATION_BYTES // max(self._varying_bytes, self._mask_bytes())))
-        rows = max(1, CACHE_BYTES // max(group * self._varying_bytes, self._shared_bytes))
+        at_once = 1 if self._way is Way.ONE_BY_ONE else group
+        rows = max(1, CACHE_BYTES // max(at_once * self._varying_bytes, self._shared_bytes))
         outputs: Tensor | None = None
         for first in range(0, self.num_hypotheses, group):
             hypotheses = range(first, min(first + group, self.num_hypotheses))
@@ -106,7 +108,9 @@ class DropoutHypotheses:
         masks = self._masks(range(1), points)
         tolerance = torch.finfo(reference.dtype).eps ** 0.5
         size = tolerance * float(reference.nan_to_num(0, 0, 0).abs().max())
-        for way in (Way.PENDING, Way.TOGETHER):
+        for way in (Way.CHANNELS_LAST, Way.PENDING, Way.TOGETHER):
+            if way is Way.CHANNELS_LAST and points.where.type != "cpu":
+                continue
             self._use(way)
             try:
                 output = self._by(way, points, masks)[:, 0]
@@ -118,10 +122,9 @@ class DropoutHypotheses:
 
     def _use(self, way: Way) -> None:
         self._way = way
-        last = way is Way.PENDING
+        layout = torch.channels_last if way is Way.CHANNELS_LAST else torch.contiguous_format
         for parameter in self.network.parameters():
-            if parameter.ndim == 4 and parameter.device.type == "cpu":
-                layout = torch.channels_last if last else torch.contiguous_format
+            if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=layout)
 
     def _evaluate(self, points: Points, masks: dict[str, Tensor]) -> Tensor:
@@ -140,8 +143,9 @@ class DropoutHypotheses:
         return evaluate(lambda mask: self._forward(points, mask, way), masks)
 
     def _forward(self, points: Points, masks: dict[str, Tensor], way: Way) -> Any:
-        pending = self.num_hypotheses if way is Way.PENDING else None
-        output, masking = forward(self.network, points, self.sites, masks, pending)
+        sharing = self.num_hypotheses if way <= Way.PENDING else None
+        last = way is Way.CHANNELS_LAST
+        output, masking = forward(self.network, points, self.sites, masks, together=sharing, channels_last=last)
         self._shared_bytes = max(self._shared_bytes, masking.shared_bytes // points.count)
         self._varying_bytes = max(self._varying_bytes, masking.varying_bytes // points.count)
         return output

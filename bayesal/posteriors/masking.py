@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from bayesal.posteriors.masks import DROPOUTS, IN_PLACE, Site
@@ -40,6 +41,8 @@ class Masking(TorchFunctionMode):
             return self._drop(func, *args, **kwargs)
         if func is Tensor.view and len(args) > 1 and not isinstance(args[1], torch.dtype):
             func = Tensor.reshape  # the same numbers, also where channels lie last in memory
+        if func is F.adaptive_avg_pool2d and args[1:] in ((1,), ((1, 1),)) and type(args[0]) is Tensor:
+            func, args = torch.mean, (args[0], (-2, -1), True)  # the same numbers, where vmap would warn of a slow way
         return self._measure(func(*args, **kwargs))
 
     def _drop(
@@ -82,7 +85,13 @@ class ChangedPattern(ValueError):
 
 
 def forward(
-    network: nn.Module, points: Points, sites: Sequence[Site], factors: Mapping[str, Tensor], together: int | None
+    network: nn.Module,
+    points: Points,
+    sites: Sequence[Site],
+    factors: Mapping[str, Tensor],
+    *,
+    together: int | None,
+    channels_last: bool,
 ) -> tuple[Any, Masking]:
     """The network's output under these masks (by position), which must meet exactly these sites, and what was seen.
 
@@ -95,7 +104,7 @@ def forward(
             raise ChangedPattern(f"dropout call {position + 1} met {site}; the first points met {expected}")
         return factors[str(position)]
 
-    positional, named = points.arguments(channels_last=together is not None and points.where.type == "cpu")
+    positional, named = points.arguments(channels_last=channels_last)
     with Masking(factors_at, points.count, together=together) as masking:
         output = network(*positional, **named)
     if len(masking.sites) < len(sites):

@@ -235,6 +235,12 @@ ZOO = {
         ),
         images,
     ),
+    "dropout of units of images": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 6, 3), nn.Dropout(0.3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)
+        ),
+        images,
+    ),
     "plain": (Net, images),
     "rectified and pooled": (Rectified, images),
     "rectified in place": (RectifiedInPlace, images),
