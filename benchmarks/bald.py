@@ -36,7 +36,7 @@ def whole_tensor_of_probabilities(probabilities: Tensor) -> Tensor:
 
 def floor(logs: Tensor) -> None:
     flat = logs.view(-1)
-    buffer = torch.empty(2**17)
+    buffer = torch.empty(2**19)
     for part in flat.split(len(buffer)):
         torch.exp(part, out=buffer[: len(part)])
 
@@ -78,7 +78,8 @@ def main() -> None:
     for n in sizes:
         logs = torch.randn(n, k, c, generator=torch.Generator().manual_seed(0)).mul_(2).log_softmax(-1)
         jobs = jobs_of(logs)
-        check(jobs)
+        if n == sizes[0]:
+            check(jobs)
         memory = {name: added_peak(job) for name, job in jobs.items()}
         took = seconds(jobs)
         print(f"\nN = {n:,}\n{'':34}{'seconds':>10}{'of ours':>10}{'of floor':>10}{'added MiB':>11}")

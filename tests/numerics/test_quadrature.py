@@ -76,6 +76,7 @@ def test_a_needle_far_from_the_others_is_not_missed():
     assert entropy_of(means, scales) == pytest.approx(parts + which, abs=1e-8)
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32))
 def test_entropy_moves_with_the_unit_and_not_with_the_origin(seed):
     draws = torch.Generator().manual_seed(seed)
@@ -94,7 +95,7 @@ def test_points_do_not_see_each_other_or_their_block(generator, monkeypatch):
     together = normal_mixture_entropy(mean, scale)
     alone = torch.cat([normal_mixture_entropy(mean[i : i + 1], scale[i : i + 1]) for i in range(9)])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
-    monkeypatch.setattr(quadrature, "ELEMENTS", 1)
+    monkeypatch.setattr(quadrature, "ELEMENTS", 200)
     torch.testing.assert_close(normal_mixture_entropy(mean, scale), together, rtol=0, atol=1e-12)
 
 
