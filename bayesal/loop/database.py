@@ -34,6 +34,7 @@ def open_database(path: Path, *, create: bool) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA fullfsync = ON")  # on macOS an fsync alone stops at the drive's cache
             _create_once(connection, path)
             if not examined:
                 _check(connection, path)
@@ -64,6 +65,10 @@ def in_a_sentence(path: Path) -> Iterator[None]:
     """SQLite's errors as one sentence: what happened, what it means for the labels, what to do."""
     try:
         yield
+    except sqlite3.ProgrammingError as error:
+        raise ValueError(
+            f"the ledger {path} is closed or belongs to another thread ({error}); open it again"
+        ) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:  # text that is not UTF-8 surfaces as either, without a code
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):

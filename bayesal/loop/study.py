@@ -1,5 +1,6 @@
 """The study: learn, ask, be told, again; whatever kills it, the next process continues exactly."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,7 @@ class Study:
         folder = Path(path)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"a study lives in a folder, but {folder} is a file; choose another path")
+        seed = operator.index(seed)  # NumPy's integers are not JSON's
         state = {"schema": SCHEMA, "bayesal": __version__, **identity_of(pool, method, seed)}
         stored = read_state(folder / "state.json")
         if stored is not None:

@@ -1,6 +1,7 @@
 """A file that is not a sound ledger gets one sentence and is not touched."""
 
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -154,6 +155,19 @@ def test_one_changed_letter_of_one_label_is_noticed(ledger_file):
     at = content.index(b'"label 123"')
     _overwrite(ledger_file, at, b'"label 124"')
     _refused(ledger_file, r"is damaged .*\(event 5 is not as it was written\); it was not touched")
+
+
+def test_one_changed_letter_of_an_id_is_noticed_in_the_table_and_in_each_index(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with Ledger.open(path) as ledger:
+        ledger.tell({"needle": 1})
+    sound = path.read_bytes()
+    places = [match.start() for match in re.finditer(b"needle", sound)]
+    assert len(places) == 3
+    for place in places:
+        path.write_bytes(sound)
+        _overwrite(path, place, b"N")
+        _refused(path, "is damaged .* was not touched")
 
 
 def test_a_process_that_dies_with_the_ledger_open_loses_nothing(ledger_file):

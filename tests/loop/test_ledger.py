@@ -1,4 +1,5 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -181,6 +182,14 @@ def test_what_cannot_be_recorded_gets_a_sentence_and_records_nothing(ledger, act
         act(ledger)
     assert _count(ledger) == 1
     assert ledger.standing().labels == {"told": 1}
+
+
+def test_a_closed_ledger_and_another_thread_get_a_sentence(ledger):
+    with ThreadPoolExecutor(1) as other, pytest.raises(ValueError, match="is closed or belongs to another thread"):
+        other.submit(ledger.tell, {"a": 1}).result()
+    ledger.close()
+    with pytest.raises(ValueError, match=r"is closed or belongs to another thread .*; open it again"):
+        ledger.tell({"a": 1})
 
 
 def test_nothing_said_is_nothing_recorded(ledger):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import bayesal as bal
+from bayesal.loop.streams import stream
 from bayesal.types import Selection
 from tests.loop.processes import CONTEXT, ask_and_tell, end, start
 from tests.loop.toys import N, Uniform, ids_of, names, open_toy, oracle, toy_pool, truth
@@ -26,6 +27,22 @@ def test_asking_again_returns_what_is_pending_first(folder):
         assert study.ask(0) == []
     with open_toy(folder) as study:
         assert study.ask(6)[:4] == first
+
+
+def test_each_batch_of_a_round_has_a_stream_of_its_own(folder):
+    seeds = []
+
+    def method(belief, pool, batch_size, /, *, generator):
+        seeds.append(generator.initial_seed())
+        return Uniform()(belief, pool, batch_size, generator=generator)
+
+    with open_toy(folder, pool=toy_pool({0: 0}), method=method) as study:
+        first = study.ask(2)
+        study.ask(4)
+        study.tell({first[0]: 1})
+        study.ask(4)
+    asks = [(0, "select 0"), (0, "select 1"), (1, "select 0")]
+    assert seeds == [stream(3, round_, purpose).initial_seed() for round_, purpose in asks]
 
 
 def test_people_answer_late_and_in_any_order(folder):
