@@ -18,7 +18,8 @@ class MCDropout:
     ``nn.Module`` will do, and it is never edited: dropout is met where it is called, whether as ``nn.Dropout`` of any
     kind or as ``torch.nn.functional.dropout``. What masks cannot reach (``nn.MultiheadAttention`` and recurrent layers
     with dropout, fused attention, TorchScript, compiled modules, other noise in training mode) is refused with the
-    list of modules; name those in ``deterministic`` to accept them as they are in evaluation mode, without noise.
+    list of modules; name those, or what holds them, in ``deterministic`` to accept them as they are in evaluation mode,
+    without noise.
 
     Raises ValueError for a network that is a single function, having no dropout with p > 0. Where only calls in the
     network's own code could tell, that is found when hypotheses first see a point.

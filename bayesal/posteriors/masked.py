@@ -89,8 +89,8 @@ class DropoutHypotheses:
             masks = {name: factors[0] for name, factors in self._masks(range(1), points).items()}
             trial(lambda points: self._forward(points, masks, Way.ONE_BY_ONE), points)
         else:
-            check_training(self.network, points, self.deterministic)
             reference = trial(self._record, points)
+            check_training(self.network, points, self.sites, self.deterministic)
             if not self.sites:
                 raise ValueError(single_function(self.network))
             self._choose_way(points, reference)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from bayesal.posteriors.masks import DROPOUTS, IN_PLACE, Site
+from bayesal.posteriors.masks import DROPOUTS, Site, read
 from bayesal.posteriors.pending import Pending, settled
 from bayesal.posteriors.points import Points
 
@@ -38,28 +38,18 @@ class Masking(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func in DROPOUTS:
-            return self._drop(func, *args, **kwargs)
+            return self._drop(func, *read(func, *args, **kwargs))
         if func is Tensor.view and len(args) > 1 and not isinstance(args[1], torch.dtype):
             func = Tensor.reshape  # the same numbers, also where channels lie last in memory
         if func is F.adaptive_avg_pool2d and args[1:] in ((1,), ((1, 1),)) and type(args[0]) is Tensor:
             func, args = torch.mean, (args[0], (-2, -1), True)  # the same numbers, where vmap would warn of a slow way
         return self._measure(func(*args, **kwargs))
 
-    def _drop(
-        self,
-        function: Callable[..., Any],
-        input: Tensor,
-        p: float = 0.5,
-        training: bool = True,
-        inplace: bool = False,
-        train: bool = True,
-    ) -> Tensor:
-        if not 0 <= p <= 1:
-            raise ValueError(f"a dropout probability must lie between 0 and 1, but one is {p}")
+    def _drop(self, function: Callable[..., Any], input: Tensor, p: float, in_place: bool) -> Tensor:
         if p == 0:
             return input
         values = input.settle() if isinstance(input, Pending) else input
-        site = Site.of(function, values, float(p), self.num_points)
+        site = Site.of(function, values, p, self.num_points)
         factors = self.factors_at(len(self.sites), site)
         self.sites.append(site)
         first = len(self.sites) == 1  # what comes to it is the same for all hypotheses
@@ -67,8 +57,7 @@ class Masking(TorchFunctionMode):
             keep = (factors != 0).to(values.dtype).flatten()
             return Pending(values * site.scale, values.new_zeros((1, *values.shape[1:])), keep, self.together)
         dropped = self._measure(site.apply(values, factors))
-        to_the_letter = self.together is None and (inplace or function in IN_PLACE)
-        return values.copy_(dropped) if to_the_letter else dropped
+        return values.copy_(dropped) if in_place and self.together is None else dropped
 
     def _measure(self, result: Any) -> Any:
         if isinstance(result, Pending):

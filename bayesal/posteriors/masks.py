@@ -33,6 +33,21 @@ DROPOUTS = CHANNELWISE | ALPHAS | {F.dropout, torch.dropout, torch.dropout_}
 IN_PLACE = {torch.dropout_, torch.feature_dropout_, torch.alpha_dropout_, torch.feature_alpha_dropout_}
 
 
+def read(
+    function: Callable[..., Any],
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    train: bool = True,
+) -> tuple[Tensor, float, bool]:
+    """Of a call of a dropout function: the values, the probability, and whether it was to overwrite them."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"a dropout probability must lie between 0 and 1, but one is {p}")
+    return input, float(p), inplace or function in IN_PLACE
+
+
 @dataclass(frozen=True)
 class Site:
     """One call of a dropout function within a forward pass, on values of ``shape`` a point.

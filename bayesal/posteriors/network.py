@@ -1,5 +1,6 @@
 """Every network posterior: one network, K states of the part that varies, one vmap."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
@@ -76,7 +77,9 @@ def together(
     call: Callable[[dict[str, Tensor]], Tensor], states: dict[str, Tensor], chunk_size: int | None = None
 ) -> Float[Tensor, "N K ..."]:
     """``call`` under each of the K states at once: what the states do not touch is computed once a chunk of them."""
-    return vmap(call, out_dims=1, chunk_size=chunk_size)(states)
+    with warnings.catch_warnings():  # an operation vmap has no rule for is looped on its own: no slower than our loop
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        return vmap(call, out_dims=1, chunk_size=chunk_size)(states)
 
 
 def one_by_one(call: Callable[[dict[str, Tensor]], Tensor], states: dict[str, Tensor]) -> Float[Tensor, "N K ..."]:

@@ -10,7 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.masks import DROPOUTS
+from bayesal.posteriors.masks import DROPOUTS, Site, read
 from bayesal.posteriors.points import Points
 from bayesal.posteriors.trial import random_state, same_state, set_random_state
 
@@ -27,17 +27,18 @@ def check_structure(network: nn.Module, deterministic: Collection[str]) -> None:
         raise ValueError(single_function(network))
 
 
-def check_training(network: nn.Module, points: Points, deterministic: Collection[str]) -> None:
-    """Raise ValueError if the network draws random numbers in training that are not dropout calls.
+def check_training(network: nn.Module, points: Points, sites: Sequence[Site], deterministic: Collection[str]) -> None:
+    """Raise ValueError if the network is random in training mode by anything but dropout calls at these sites.
 
-    A copy of the network is shown the points in training mode, with dropout made the identity: what is still random
-    (dropout inside fused attention, stochastic depth, hand-written masks) would vanish in evaluation mode unnoticed.
+    A copy of the network is shown the points in training mode, with dropout made the identity. What is still random
+    (dropout inside fused attention, stochastic depth, hand-written masks), and dropout that is called with p = 0 in
+    evaluation mode, would be left out unnoticed.
     """
     copy = frozen_copy(network).train()
     for module in copy.modules():
         if isinstance(module, _NormBase):
             module.eval()  # a point or two are too few for batch statistics
-    rehearsal, before = _Rehearsal(copy), random_state()
+    rehearsal, before = _Rehearsal(copy, points.count), random_state()
     try:
         with rehearsal:
             positional, named = points.arguments()
@@ -46,6 +47,12 @@ def check_training(network: nn.Module, points: Points, deterministic: Collection
         pass
     finally:
         set_random_state(before)
+    remaining = list(sites)
+    for name, site in rehearsal.dropped:
+        if remaining and remaining[0] == site:
+            remaining.pop(0)
+        else:
+            rehearsal.random.append(name)
     _refuse(rehearsal.random, network, deterministic)
 
 
@@ -68,13 +75,14 @@ def _beyond_reach(module: nn.Module) -> bool:
 
 
 def _refuse(names: Iterable[str], network: nn.Module, deterministic: Collection[str]) -> None:
-    refused = [name for name in dict.fromkeys(names) if name not in deterministic]
+    within = tuple(f"{name}." if name else "" for name in deterministic)
+    refused = [name for name in dict.fromkeys(names) if not f"{name}.".startswith(within)]
     if refused:
         listed = ", ".join(f"{name or 'the network itself'} ({_kind(network, name)})" for name in refused)
         raise ValueError(
-            f"randomness that masks cannot reach (fused attention, recurrent dropout, compiled code, noise of its "
-            f"own) in: {listed}; write it with nn.Dropout, or accept it as switched off: "
-            f"MCDropout(network, deterministic={tuple(refused)!r})"
+            "there is randomness in training that masks cannot reach (attention with dropout of its own, recurrent "
+            f"dropout, compiled code, other noise) in: {listed}; write it with nn.Dropout, or accept it as switched "
+            f"off: MCDropout(network, deterministic={tuple(refused)!r})"
         )
 
 
@@ -83,11 +91,13 @@ def _kind(network: nn.Module, name: str) -> str:
 
 
 class _Rehearsal(TorchFunctionMode):
-    """Notes in which modules random numbers are drawn, other than by dropout calls."""
+    """Notes in which modules dropout is called, and in which random numbers are drawn otherwise."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, num_points: int) -> None:
         super().__init__()
+        self.dropped: list[tuple[str, Site]] = []
         self.random: list[str] = []
+        self._num_points = num_points
         self._within: list[str] = [""]
         for name, module in network.named_modules():
             module.register_forward_pre_hook(lambda _, __, name=name: self._within.append(name))
@@ -99,10 +109,14 @@ class _Rehearsal(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
+        kwargs = kwargs or {}
         if func in DROPOUTS:
-            return args[0] if args else (kwargs or {})["input"]
+            values, p, _ = read(func, *args, **kwargs)
+            if p > 0:
+                self.dropped.append((self._within[-1], Site.of(func, values, p, self._num_points)))
+            return values
         before = random_state()
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         if not same_state(before, random_state()):
             self.random.append(self._within[-1])
         return result

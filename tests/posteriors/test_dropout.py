@@ -408,13 +408,21 @@ class Fused(nn.Module):
         return nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=p)[:, 0]
 
 
-@pytest.mark.parametrize("layer", [HandWritten, Fused])
+class Silenced(nn.Module):
+    """As transformers write it: in evaluation mode the probability itself is zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x.tanh(), 0.2 if self.training else 0.0, self.training)
+
+
+@pytest.mark.parametrize("layer", [HandWritten, Fused, Silenced])
 def test_noise_that_evaluation_mode_would_silence_is_refused_unless_accepted(layer: Any) -> None:
-    network = nn.Sequential(nn.Linear(5, 5), layer(), nn.BatchNorm1d(5), nn.Dropout(0.5))
-    with pytest.raises(ValueError, match=rf"1 \({layer.__name__}\)"):
+    network = nn.Sequential(nn.Linear(5, 5), nn.Sequential(layer()), nn.BatchNorm1d(5), nn.Dropout(0.5))
+    with pytest.raises(ValueError, match=rf"in: 1.0 \({layer.__name__}\)"):
         MCDropout(network).draw(3, generator=seeded())(rows())
-    accepted = MCDropout(network, deterministic=["1"]).draw(3, generator=seeded())
-    assert_equal(outputs(accepted, rows()), naive(network, accepted, rows()), 1e-6)
+    for name in ("1.0", "1", ""):
+        accepted = MCDropout(network, deterministic=[name]).draw(3, generator=seeded())
+        assert_equal(outputs(accepted, rows()), naive(network, accepted, rows()), 1e-6)
 
 
 def test_noise_in_evaluation_mode_is_refused() -> None:
