@@ -26,9 +26,8 @@ class Way(IntEnum):
     """How hypotheses are evaluated, the fastest first; each gives the same numbers, and takes more networks."""
 
     CHANNELS_LAST = 0  # as the next, with the channels of a pixel side by side in memory
-    PENDING = 1  # one vmap, in which a channel mask waits while work can be shared
-    TOGETHER = 2  # one vmap
-    ONE_BY_ONE = 3
+    TOGETHER = 1  # one vmap over the masks, in which a channel mask waits while work can be shared
+    ONE_BY_ONE = 2
 
 
 class DropoutHypotheses:
@@ -89,36 +88,34 @@ class DropoutHypotheses:
             masks = {name: factors[0] for name, factors in self._masks(range(1), points).items()}
             trial(lambda points: self._forward(points, masks, Way.ONE_BY_ONE), points)
         else:
-            reference = trial(self._record, points)
-            check_training(self.network, points, self.sites, self.deterministic)
-            if not self.sites:
+            masking = Masking(lambda i, site: site.factors(self.seed, i, range(1), points.where)[0], points.count)
+            reference = trial(lambda points: self._plain(points, masking), points)
+            check_training(self.network, points, masking.sites, self.deterministic)
+            if not masking.sites:
                 raise ValueError(single_function(self.network))
-            self._choose_way(points, reference)
+            self.sites = masking.sites
+            self._use(self._fastest(points, reference))
         self._seen.add(points.shape())
 
-    def _record(self, points: Points) -> Any:
-        """The plain forward pass under the first hypothesis, noting the sites."""
+    def _plain(self, points: Points, masking: Masking) -> Any:
         positional, named = points.arguments()
-        with Masking(lambda position, site: self._mask(position, site, range(1), points)[0], points.count) as masking:
-            output = self.network(*positional, **named)
-        self.sites = masking.sites
-        return output
+        with masking:
+            return self.network(*positional, **named)
 
-    def _choose_way(self, points: Points, reference: Tensor) -> None:
+    def _fastest(self, points: Points, reference: Tensor) -> Way:
+        """The first way whose outputs under the first hypothesis are those of the plain forward pass."""
         masks = self._masks(range(1), points)
         tolerance = torch.finfo(reference.dtype).eps ** 0.5
         size = tolerance * float(reference.nan_to_num(0, 0, 0).abs().max())
-        for way in (Way.CHANNELS_LAST, Way.PENDING, Way.TOGETHER):
-            if way is Way.CHANNELS_LAST and points.where.type != "cpu":
-                continue
+        for way in (Way.CHANNELS_LAST, Way.TOGETHER)[points.where.type != "cpu" :]:
             self._use(way)
             try:
                 output = self._by(way, points, masks)[:, 0]
             except Exception:  # whatever vmap cannot take
                 continue
             if torch.allclose(output, reference, rtol=tolerance, atol=size, equal_nan=True):
-                return
-        self._use(Way.ONE_BY_ONE)
+                return way
+        return Way.ONE_BY_ONE
 
     def _use(self, way: Way) -> None:
         self._way = way
@@ -143,7 +140,7 @@ class DropoutHypotheses:
         return evaluate(lambda mask: self._forward(points, mask, way), masks)
 
     def _forward(self, points: Points, masks: dict[str, Tensor], way: Way) -> Any:
-        sharing = self.num_hypotheses if way <= Way.PENDING else None
+        sharing = None if way is Way.ONE_BY_ONE else self.num_hypotheses
         last = way is Way.CHANNELS_LAST
         output, masking = forward(self.network, points, self.sites, masks, together=sharing, channels_last=last)
         self._shared_bytes = max(self._shared_bytes, masking.shared_bytes // points.count)
@@ -151,15 +148,14 @@ class DropoutHypotheses:
         return output
 
     def _masks(self, hypotheses: range, points: Points) -> dict[str, Tensor]:
-        if len(hypotheses) < self.num_hypotheses or not self._factors:
-            masks = {str(i): self._mask(i, site, hypotheses, points) for i, site in enumerate(self.sites)}
-            if len(hypotheses) < self.num_hypotheses:
-                return masks
+        every = len(hypotheses) == self.num_hypotheses
+        if every and self._factors:
+            return self._factors
+        sites = enumerate(self.sites)
+        masks = {str(i): site.factors(self.seed, i, hypotheses, points.where) for i, site in sites}
+        if every:
             self._factors = masks
-        return self._factors
-
-    def _mask(self, position: int, site: Site, hypotheses: range, points: Points) -> Tensor:
-        return site.factors(self.seed, position, hypotheses, points.where)
+        return masks
 
     def _mask_bytes(self) -> int:
         return sum(math.prod(site.mask_shape) * site.dtype.itemsize for site in self.sites)
