@@ -1,9 +1,9 @@
 """What the documentation copies from the code: the tables of methods and posteriors, and every command's help."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
-
-import typer.main
-from click import Context, Group
 
 from bayesal import methods
 from bayesal.bench.learners import POSTERIORS
@@ -28,12 +28,13 @@ def _posteriors() -> str:
 
 
 def _commands() -> str:
-    group = typer.main.get_command(app)
-    assert isinstance(group, Group)
+    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "TERM": "dumb"}
+    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     parts = []
-    for name, command in group.commands.items():
-        context = Context(command, info_name=f"bayesal {name}", color=False, terminal_width=100)
-        parts.append(f"## bayesal {name}\n\n```text\n{command.get_help(context).strip()}\n```\n")
+    for name in names:
+        command = [sys.executable, "-m", "bayesal", name, "--help"]
+        shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        parts.append(f"## bayesal {name}\n\n```text\n{shown.strip()}\n```\n")
     return "\n".join(parts)
 
 
