@@ -49,7 +49,7 @@ Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink everything to a few
 Workers = Annotated[int | None, typer.Option(help="Studies at the same time; by default one a core.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write.")]
 Run = Annotated[Path | None, typer.Option(help="The folder of a finished run, whose data and model are used.")]
-Seed = Annotated[int, typer.Option(help="Of the training, the hypotheses and the choice.")]
+Seed = Annotated[int | None, typer.Option(help="Of the training, the hypotheses and the choice.")]
 
 
 def _version(wanted: bool) -> None:
@@ -211,6 +211,71 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog="[bold]bayesal score my.csv --target species[/] · [bold]bayesal score --run runs/demo[/] · "
+    "[bold]bayesal score points.npy --posterior my_models:posterior --out scores.parquet[/]"
+)
+def score(
+    data: OptionalData = None,
+    run: Run = None,
+    method: Annotated[str | None, typer.Option(help="Whose study, with --run; by default the first method's.")] = None,
+    target: Target = None,
+    task: Kind = None,
+    posterior: Posterior = None,
+    hypotheses: Hypotheses = None,
+    seed: Seed = None,
+    out: Annotated[Path, typer.Option(help="A .csv or .parquet file.")] = Path("scores.csv"),
+    smoke: Smoke = False,
+) -> None:
+    """Score every unlabelled point: what is predicted, how surely, and what its label would tell."""
+    situation = _situation(data, run, method, target, task, posterior, hypotheses, seed, smoke)
+    from bayesal.bench.choose import score as scores
+    from bayesal.bench.choose import write_table
+    from bayesal.bench.shell import frame_table
+
+    frame = scores(situation, seed=seed or 0)
+    write_table(frame, out)
+    say(f"{situation.note[0].upper()}{situation.note[1:]}.")
+    shown = [name for name in ("id", "prediction", "probability", "sd", "bald", "entropy") if name in frame]
+    frame_table("The ten most informative", frame[shown].head(10))
+    say(f"Wrote the scores of {len(frame)} unlabelled points to {out}.")
+
+
+@app.command(
+    epilog="[bold]bayesal select my.csv --target species --method batchbald --batch-size 10[/]: rows whose species is "
+    "empty are to be labelled\n\n[bold]bayesal select photos/[/] · [bold]bayesal select --run runs/demo[/] · "
+    "[bold]bayesal select points.npy --posterior my_models:posterior --method bald[/]"
+)
+def select(
+    data: OptionalData = None,
+    run: Run = None,
+    method: Annotated[str | None, typer.Option(help="A name of [bold]bayesal methods[/] or your module:name.")] = None,
+    batch_size: Annotated[int, typer.Option(help="How many to label next.")] = 10,
+    target: Target = None,
+    task: Kind = None,
+    posterior: Posterior = None,
+    hypotheses: Hypotheses = None,
+    seed: Seed = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv or .parquet file; by default next.csv, or next-2.csv ...")
+    ] = None,
+    smoke: Smoke = False,
+) -> None:
+    """Choose what to label next: train on what is labelled, and print the ids of the best batch."""
+    situation = _situation(data, run, method, target, task, posterior, hypotheses, seed, smoke)
+    from bayesal.bench.choose import select as selected
+    from bayesal.bench.choose import unused, write_table
+    from bayesal.bench.shell import frame_table
+
+    frame, notes = selected(situation, method or situation.config.methods[0], batch_size, seed=seed or 0)
+    path = unused(out or Path("next.csv"))
+    write_table(frame, path)
+    for note in (*notes, situation.data.note):
+        say(f"{note[:1].upper()}{note[1:]}.")
+    frame_table("Label these next", frame)
+    say(f"Wrote {path}.")
+
+
 @app.command(epilog="[bold]bayesal report runs/demo[/]")
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
     """Write the report of a finished run anew, from its tables."""
@@ -219,6 +284,36 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")])
 
     write_report(load(folder), folder)
     say(f"Wrote {folder / 'report.html'}")
+
+
+def _situation(
+    data: str | None,
+    run: Path | None,
+    method: str | None,
+    target: str | None,
+    task: str | None,
+    posterior: str | None,
+    hypotheses: int | None,
+    seed: int | None,
+    smoke: bool,
+) -> Any:
+    from bayesal.bench.config import configure
+
+    if (data is None) == (run is None):
+        raise ValueError("name either DATA or, with --run, the folder of a finished run")
+    flags = {"target": target, "task": task, "posterior": posterior, "num_hypotheses": hypotheses}
+    given = {name: value for name, value in flags.items() if value is not None}
+    if run is not None:
+        if given:
+            raise ValueError(f"with --run the {', '.join(given)} of the run is taken; leave it out")
+        from bayesal.bench.situation import from_run
+
+        return from_run(run, method=method, seed=seed)
+    methods = {"methods": [method]} if method else {}
+    config = configure({"data": data, "smoke": smoke, **methods, **given})
+    from bayesal.bench.situation import from_data
+
+    return from_data(config, seed=seed or 0)
 
 
 def _run(settings: dict[str, Any]) -> None:

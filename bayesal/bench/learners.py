@@ -37,6 +37,7 @@ POSTERIORS = (
 
 PROTOCOL_SHAPE = (1, 28, 28)
 """Images of this shape follow the protocol of the BatchBALD experiments (Kirsch et al., 2019)."""
+TABLE_DROPOUT = 0.2
 LARGEST_SIDE = 32  # of the images the default network looks at; larger ones are averaged down to it
 
 
@@ -64,8 +65,8 @@ def learner_for(
     return Supervised(cast(Callable[[], nn.Module], own), MCDropout, **recipe) if makes_networks else own
 
 
-def check_posterior(posterior: str, data: DataSet) -> None:
-    """Raises ValueError for a posterior that does not exist or is not for such data."""
+def check_posterior(posterior: str) -> None:
+    """Raises ValueError for a posterior that does not exist."""
     names = [row.name for row in POSTERIORS]
     if ":" in posterior:
         load_named(posterior, "the posterior")
@@ -96,7 +97,7 @@ def network_for(data: DataSet) -> Callable[[], nn.Module]:
         if max(rows, columns) <= LARGEST_SIDE:
             return partial(SmallCNN, outputs, channels, image_size=(rows, columns))
         return partial(_averaged_down, partial(SmallCNN, outputs, channels, image_size=LARGEST_SIDE))
-    return partial(MLP, int(np.prod(shape)), outputs)
+    return partial(MLP, int(np.prod(shape)), outputs, dropout=TABLE_DROPOUT)
 
 
 def loss_for(data: DataSet) -> Loss:

@@ -27,6 +27,8 @@ class Sentences(TyperGroup):
             sys.path.insert(0, os.getcwd())
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):  # both are RuntimeErrors, and neither is an error of the user's
+            raise
         except KeyboardInterrupt:
             if ctx.meta["bayesal.debug"]:
                 raise
@@ -60,3 +62,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))
     Console().print(grid)
+
+
+def frame_table(title: str, frame: Any) -> None:
+    """A data frame, numbers to three digits."""
+    rows = (
+        [f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in frame.itertuples(False)
+    )
+    table(title, [str(name) for name in frame.columns], rows)

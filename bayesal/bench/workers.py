@@ -34,7 +34,7 @@ def run_jobs(
     if not jobs:
         return
     if workers == 1 or len(jobs) == 1:
-        with _threads(threads):
+        with on_threads(threads):
             for job in jobs:
                 work(job, report)
         return
@@ -87,7 +87,7 @@ def _heard(news: Any) -> Iterator[Any]:
 def _start(lifeline: Connection, news: Any, threads: int) -> None:
     global _tell
     _tell = news.put
-    torch.set_num_threads(threads)
+    torch.set_numon_threads(threads)
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
@@ -102,9 +102,10 @@ def _work(work: Callable[[Job, Report], None], job: Job) -> None:
 
 
 @contextmanager
-def _threads(threads: int) -> Iterator[None]:
+def on_threads(threads: int) -> Iterator[None]:
+    """Torch works on so many threads inside, and on as many as before afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_numon_threads(threads)
     try:
         yield
     finally:
