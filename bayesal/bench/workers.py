@@ -87,7 +87,7 @@ def _heard(news: Any) -> Iterator[Any]:
 def _start(lifeline: Connection, news: Any, threads: int) -> None:
     global _tell
     _tell = news.put
-    torch.set_numon_threads(threads)
+    torch.set_num_threads(threads)
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
@@ -105,7 +105,7 @@ def _work(work: Callable[[Job, Report], None], job: Job) -> None:
 def on_threads(threads: int) -> Iterator[None]:
     """Torch works on so many threads inside, and on as many as before afterwards."""
     before = torch.get_num_threads()
-    torch.set_numon_threads(threads)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:
