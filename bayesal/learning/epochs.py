@@ -85,7 +85,7 @@ class Epochs:
         self, forward: Forward, weights: Weights, optimiser: Optimizer, orders: Sequence[Generator]
     ) -> Float[Tensor, "M"]:
         """One epoch of steps; the mean loss of its draws, as they were met."""
-        leaves = list(weights.views.values()) if isinstance(forward, Together) else weights.own(0)
+        leaves = forward.leaves if isinstance(forward, Together) else weights.leaves()
         totals, count = weights.table.new_zeros(len(orders)), 0
         for positions in self.batches(orders):
             batch = self.examples[positions.reshape(-1)]

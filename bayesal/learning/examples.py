@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 class Examples:
     """L points and what they should give, in memory and on one device; images are kept channels-last."""
 
-    inputs: Shaped[Tensor, "L ..."]
-    targets: Shaped[Tensor, "L ..."]
+    inputs: Shaped[Tensor, "_ ..."]
+    targets: Shaped[Tensor, "_ ..."]
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):

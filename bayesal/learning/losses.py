@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from bayesal.likelihoods import SMALLEST_VARIANCE, Likelihood, bernoulli, categorical, gaussian
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What a network is trained for."""
 
@@ -52,10 +53,15 @@ class CrossEntropy:
     def prepare(self, labels: Tensor, num_outputs: int, /) -> Int[Tensor, "N"]:
         if num_outputs < 2:
             raise ValueError("classes need a network with at least two outputs, but this one has 1")
+        if labels.ndim != 1:
+            raise ValueError(
+                f"classes need one number a point, but the labels have shape {tuple(labels.shape)}; "
+                "for several labels a point use BinaryCrossEntropy"
+            )
         whole = labels.to(torch.int64)
         _refuse(
             labels,
-            ((whole != labels) | (whole < 0) | (whole >= num_outputs)),
+            (whole != labels) | (whole < 0) | (whole >= num_outputs),
             f"one of the classes 0 ... {num_outputs - 1} that the network's {num_outputs} outputs stand for",
         )
         return whole
@@ -85,7 +91,7 @@ class BinaryCrossEntropy:
                 f"but the labels have shape {tuple(labels.shape)}"
             )
         _refuse(labels, (labels != 0) & (labels != 1), "0 or 1")
-        return labels.to(torch.get_default_dtype())
+        return labels.double()
 
     def fit(self, targets: Float[Tensor, "N C"], /) -> "BinaryCrossEntropy":
         return self
@@ -100,7 +106,8 @@ class GaussianLoss:
     """-log Normal(y; shift + scale·μ, scale²·σ²) for outputs (μ, s), σ² = softplus(s) + 1e-6 (Lakshminarayanan 2017).
 
     ``fit`` takes shift and scale from the labelled targets (mean and standard deviation), so the network works with
-    numbers around 1 while the loss, in nats, and the likelihood are in the labels' own units.
+    numbers around 1 while the loss, in nats, and the likelihood are in the labels' own units. The variance over-fits
+    tens of labels easily: hold some out for validation, or drop half (``dropout=0.5``).
     """
 
     shift: float = 0.0
@@ -125,7 +132,7 @@ class GaussianLoss:
         if labels.ndim != 1:
             raise ValueError(f"the Gaussian loss needs one number a point, but the labels are {tuple(labels.shape)}")
         _refuse(labels, ~labels.isfinite(), "a finite number")
-        return labels.to(torch.get_default_dtype())
+        return labels.double()
 
     def fit(self, targets: Float[Tensor, "N"], /) -> "GaussianLoss":
         spread = float(targets.double().std(correction=0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from bayesal.learning.agreement import agree
@@ -39,7 +40,7 @@ def minimise(
             "these networks cannot be trained together: their weights must be alike in shape, all trained, and all of "
             "linear layers; leave together=None to train them one after the other"
         )
-    with Modes(networks) as modes:
+    with torch.enable_grad(), Modes(networks) as modes:
         epochs = Epochs(loss, examples, validation, training, modes)
         if together is None and len(networks) > 1:
             together = stackable(networks) and agree(networks, epochs, [stream.noise for stream in streams])

@@ -29,8 +29,10 @@ class Modes:
     def evaluation(self) -> Iterator[None]:
         """Everything in evaluation mode, then back to training."""
         self._set(dict.fromkeys(self._training, False))
-        yield
-        self._set(self._training)
+        try:
+            yield
+        finally:
+            self._set(self._training)
 
     def _set(self, flags: dict[nn.Module, bool]) -> None:
         for module, flag in flags.items():

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from bayesal.types import Inputs
 SAMPLE = 1_000  # pool points that the scale of the inputs is read off: good to a few per cent, and quick to read
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """What to train, for what, and how."""
 

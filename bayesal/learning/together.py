@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 from torch.autograd import Function
-from torch.func import functional_call
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -29,19 +28,25 @@ def _blueprint(network: nn.Module) -> list[object]:
 
 
 class Together:
-    """M networks as one function of ``M·n`` rows, of which the first n are member 0's, the next n member 1's, ..."""
+    """M networks as one function of ``M·n`` rows, of which the first n are member 0's, the next n member 1's, ...
+
+    It is the first network's code, with weights that have a leading M until they are released.
+    """
 
     def __init__(self, weights: Weights, noise: Sequence[int]) -> None:
-        self.weights = weights
+        self._weights = weights
+        self._network = weights.networks[0]
         self._members = _Members([Generator().manual_seed(seed) for seed in noise])
+        self.leaves = weights.lend(self._network)
 
     def __call__(self, rows: Tensor) -> Tensor:
         with self._members:
-            return functional_call(self.weights.networks[0], self.weights.views, (rows,))
+            return self._network(rows)
 
     def keep(self, members: Sequence[int]) -> None:
-        """Go on with these members only."""
+        """Go on with these members only, after the weights did."""
         self._members = _Members([self._members.noise[member] for member in members])
+        self.leaves = self._weights.lend(self._network)
 
 
 class _Members(TorchFunctionMode):
@@ -81,14 +86,10 @@ class _MemberLinear(Function):
     """
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return x.bmm(weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        x, weight, bias = inputs
-        ctx.has_bias = bias is not None
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
+        ctx.has_bias = bias is not None
+        return x.bmm(weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:

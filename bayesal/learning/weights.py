@@ -13,39 +13,42 @@ class Weights:
     """``table``: the trainable numbers of M networks, ``M P``, a row a network.
 
     The optimiser sees one tensor however many layers and networks there are; a network's copy, gradient norm and
-    optimiser state are rows. Until ``release`` the networks' own parameters are the same memory, and so are ``views``,
-    the M networks' tensors by name. Convolution weights lie channels-last, which CPUs multiply faster (1.3 times for
-    the BatchBALD authors' network).
+    optimiser state are rows. Until ``release`` the networks' own parameters are the same memory. Convolution weights
+    lie channels-last, which CPUs multiply faster (1.3 times for the BatchBALD authors' network).
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self.networks = list(networks)
         first = _trainable(networks[0])
-        self._shapes = {name: parameter.shape for name, parameter in first.items()}
-        self._widths = [-(-shape.numel() // VECTOR) * VECTOR for shape in self._shapes.values()]
-        like = next(iter(first.values()))
-        self.table = nn.Parameter(like.detach().new_zeros(len(networks), sum(self._widths)))
+        self._shapes = [parameter.shape for parameter in first]
+        self._widths = [-(-shape.numel() // VECTOR) * VECTOR for shape in self._shapes]
+        self.table = nn.Parameter(first[0].detach().new_zeros(len(networks), sum(self._widths)))
         self._look()
         for row, network in enumerate(networks):
-            for name, parameter in _trainable(network).items():
-                parameter.data = self.views[name].data[row].copy_(parameter.detach())
+            for piece, parameter in zip(self._values, _trainable(network), strict=True):
+                parameter.data = piece[row].copy_(parameter.detach())
 
     def _look(self) -> None:
         self.table.grad = torch.zeros_like(self.table)
-        self._gradients = list(self._pieces(self.table.grad).values())
-        self.views = {name: piece.requires_grad_() for name, piece in self._pieces(self.table.data).items()}
+        self._values, self._gradients = self._pieces(self.table.data), self._pieces(self.table.grad)
 
-    def _pieces(self, table: Tensor) -> dict[str, Tensor]:
+    def _pieces(self, table: Tensor) -> list[Tensor]:
         columns = table.split(self._widths, dim=1)
-        shapes = self._shapes.items()
-        return {name: _shaped(column, shape) for (name, shape), column in zip(shapes, columns, strict=True)}
+        return [_shaped(column, shape) for column, shape in zip(columns, self._shapes, strict=True)]
 
-    def own(self, row: int) -> list[nn.Parameter]:
+    def leaves(self, row: int = 0) -> list[nn.Parameter]:
         """The parameters of the network in this row."""
-        return list(_trainable(self.networks[row]).values())
+        return _trainable(self.networks[row])
+
+    def lend(self, network: nn.Module) -> list[nn.Parameter]:
+        """Give this network the weights of all M, with a leading M; its parameters."""
+        parameters = _trainable(network)
+        for parameter, values in zip(parameters, self._values, strict=True):
+            parameter.data = values
+        return parameters
 
     def backward(self, objective: Tensor, leaves: Sequence[Tensor]) -> None:
-        """The gradient of the table; ``leaves`` are what the objective was computed from: ``views`` or ``own(0)``."""
+        """The gradient of the table, by way of the parameters that the objective was computed from."""
         gradients = torch.autograd.grad(objective, leaves, allow_unused=True, materialize_grads=True)
         for piece, gradient in zip(self._gradients, gradients, strict=True):
             piece.copy_(gradient)
@@ -72,12 +75,12 @@ class Weights:
         """Give these networks parameters of their own, with the values of the table's rows."""
         pieces = self._pieces(table)
         for row, network in enumerate(networks):
-            for name, parameter in _trainable(network).items():
-                parameter.data = pieces[name][row].clone(memory_format=torch.contiguous_format)
+            for piece, parameter in zip(pieces, _trainable(network), strict=True):
+                parameter.data = piece[row].clone(memory_format=torch.contiguous_format)
 
 
-def _trainable(network: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+def _trainable(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def _shaped(columns: Tensor, shape: torch.Size) -> Tensor:
