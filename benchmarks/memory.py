@@ -57,12 +57,12 @@ def score(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="two sizes of a hundredth, to see that it runs")
+    parser.add_argument("--smoke", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)  # the fresh process
     arguments = parser.parse_args()
     if arguments.file:
         return score(arguments.file)
-    for points in (5_000, 10_000) if arguments.smoke else (250_000, 500_000, 1_000_000):
+    for points in (5_000, 10_000) if arguments.smoke else (100_000, 300_000, 1_000_000):
         with tempfile.TemporaryDirectory() as folder:
             needed = points * K * C * 2 + 100 * MIB
             if shutil.disk_usage(folder).free < needed:
