@@ -19,7 +19,7 @@ WAIT = 60  # seconds, on a busy machine
 
 
 def start(target: Any, *arguments: Any) -> BaseProcess:
-    process = CONTEXT.Process(target=target, args=arguments)
+    process = CONTEXT.Process(target=target, args=arguments, daemon=True)  # a failed test leaves none behind
     process.start()
     return process
 
