@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._pytree import tree_map_only
 
+BASIS_COST = 200  # what one number of a basis costs to make and keep, in products saved; measured, on the safe side
+
 # Functions of each channel alone, the same for every hypothesis: they commute with choosing channels.
 CHANNELWISE = {
     F.relu,
@@ -100,10 +102,10 @@ def _convolve(
 ) -> Tensor | None:
     """conv(off) + Σ_c keep_c conv_c(on_c - off_c), with the conv_c of all channels computed once; None if not worth it.
 
-    A point costs K · (1 + area / K) products a channel pair and pixel, instead of K · area.
+    A pair of channels costs K products a pixel, instead of K times the area of the kernel, and the basis.
     """
     area = weight.shape[2] * weight.shape[3]
-    if groups != 1 or isinstance(padding, str) or pending.num_hypotheses * area < 3 * (pending.num_hypotheses + area):
+    if groups != 1 or isinstance(padding, str) or pending.num_hypotheses * (area - 1) < BASIS_COST:
         return None
     dropped = F.conv2d(pending.off, weight, bias, stride, padding, dilation)
     _, outputs, height, width = dropped.shape
