@@ -68,6 +68,8 @@ def _draw(
         raise ValueError(f"coldness must be a number of at least 0, but it is {coldness}; for infinity use top")
     if coldness == 0:
         return random(log_weights, batch_size, generator=generator)
+    if bool(log_weights.isfinite().all()):
+        return gumbel_top_k(coldness * log_weights, batch_size, generator=generator)
     even = torch.zeros((), dtype=log_weights.dtype, device=log_weights.device).expand_as(log_weights)
     drawn: list[Tensor] = []
     for tier, weights in (
