@@ -27,7 +27,8 @@ def agree(networks: Sequence[nn.Module], epochs: Epochs, noise: Sequence[int]) -
             with seeded(noise[row]):
                 alone.append(_said(network, weights.leaves(row), epochs, 1))
         together = Together(weights, noise)
-        said = _said(together, together.leaves, epochs, len(networks))
+        with seeded(noise[0]):
+            said = _said(together, together.leaves, epochs, len(networks))
         return all(
             torch.equal(torch.stack(parts).flatten(), whole.flatten())
             for *parts, whole in zip(*alone, said, strict=True)

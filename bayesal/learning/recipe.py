@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from bayesal.data.pool import Pool
 from bayesal.learning.examples import Examples
@@ -56,6 +57,8 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
     if len(pool.labels) == 0:
         raise ValueError("nothing in the pool is labelled yet, so there is nothing to learn from: label a first batch")
     networks = [_built(recipe.network, stream) for stream in streams]
+    if len(set(networks)) < len(networks):
+        raise ValueError("network() must make a new network at each call, but it gave the same one twice")
     like = next((parameter for parameter in networks[0].parameters() if parameter.is_floating_point()), None)
     if like is None:
         raise ValueError(f"the network ({type(networks[0]).__name__}) has no parameters to train")
@@ -76,7 +79,14 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
     inputs = prepared(pool.gather(pool.labelled))
     num_outputs = _num_outputs(networks[0], inputs[:2])
     examples = Examples(inputs, targeted(pool.targets()))
-    held_out = recipe.validation and Examples(prepared(recipe.validation[0]), targeted(recipe.validation[1]))
+    held_out = None
+    if recipe.validation is not None:
+        if recipe.validation[0].shape[1:] != inputs.shape[1:]:
+            raise ValueError(
+                f"validation points have the shape {tuple(recipe.validation[0].shape[1:])}, but the pool's points have "
+                f"{tuple(inputs.shape[1:])}"
+            )
+        held_out = Examples(prepared(recipe.validation[0]), targeted(recipe.validation[1]))
     loss = recipe.loss.fit(examples.targets)
     fits = minimise(
         networks,
@@ -105,6 +115,10 @@ def _built(make: Callable[[], nn.Module], stream: Streams) -> nn.Module:
         network = make()
     if not isinstance(network, nn.Module):
         raise ValueError(f"network() must make a torch.nn.Module, but it made a {type(network).__name__}")
+    if any(is_lazy(parameter) for parameter in network.parameters()):
+        raise ValueError(
+            "the network has lazy layers, whose first weights would not come from the seed; give them their input sizes"
+        )
     return network
 
 
@@ -122,7 +136,7 @@ def _numbers(inputs: Inputs) -> Tensor:
 
 @torch.no_grad()
 def _num_outputs(network: nn.Module, points: Tensor) -> int:
-    with Modes([network]) as modes, modes.evaluation():
+    with seeded(0), Modes([network]) as modes, modes.evaluation():
         try:
             outputs = network(points)
         except Exception as error:

@@ -15,11 +15,18 @@ class Weights:
     The optimiser sees one tensor however many layers and networks there are; a network's copy, gradient norm and
     optimiser state are rows. Until ``release`` the networks' own parameters are the same memory. Convolution weights
     lie channels-last, which CPUs multiply faster (1.3 times for the BatchBALD authors' network).
+    Raises ValueError if there are no weights to train, or weights of several number types.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         self.networks = list(networks)
         first = _trainable(networks[0])
+        kinds = {f"{parameter.dtype} on {parameter.device}" for parameter in first}
+        if len(kinds) != 1:
+            raise ValueError(
+                "the weights to train must be of one number type on one device, but "
+                f"{type(networks[0]).__name__} has {' and '.join(sorted(kinds)) or 'none'}"
+            )
         self._shapes = [parameter.shape for parameter in first]
         self._widths = [-(-shape.numel() // VECTOR) * VECTOR for shape in self._shapes]
         self.table = nn.Parameter(first[0].detach().new_zeros(len(networks), sum(self._widths)))

@@ -197,9 +197,57 @@ def flat() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 2), nn.Flatten(0))
 
 
+class NoiseAlways(MLP):
+    def forward(self, points: Tensor) -> Tensor:
+        return super().forward(points + 0.1 * torch.randn_like(points))
+
+
+def test_even_a_network_that_is_noisy_in_evaluation_leaves_global_randomness_alone() -> None:
+    before = torch.get_rng_state()
+    held_out = torch.randn(9, 3, generator=seed()), torch.zeros(9)
+    for learner in (
+        Supervised(partial(NoiseAlways, 3, 2), keep, training=QUICK, validation=held_out),
+        Ensemble(partial(NoiseAlways, 3, 2), lambda networks, _: networks, 3, training=QUICK, validation=held_out),
+    ):
+        learner(table(), seed())
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_validation_points_must_look_like_the_pools() -> None:
+    other = torch.zeros(5, 4), torch.zeros(5)
+    with pytest.raises(ValueError, match=r"validation points have the shape \(4,\), but the pool's points have \(3,\)"):
+        Supervised(partial(MLP, 3, 2), keep, training=QUICK, validation=other)(table(), seed())
+
+
+def test_an_ensemble_needs_a_new_network_at_each_call() -> None:
+    network = MLP(3, 2)
+    with pytest.raises(ValueError, match="must make a new network at each call"):
+        Ensemble(lambda: network, DeepEnsemble, training=QUICK)(table(), seed())
+
+
+def test_labels_may_be_changed_between_rounds() -> None:
+    pool = table()
+    learner = Supervised(partial(MLP, 3, 2), keep, training=QUICK)
+    changed = pool.with_labels({0: 1 - pool.labels[0]})
+    assert not equal(weights(learner(pool, seed())), weights(learner(changed, seed())))
+
+
+class Mixed(MLP):
+    def __init__(self) -> None:
+        super().__init__(3, 2)
+        self.more = nn.ParameterList([torch.ones(2, dtype=torch.float64)])
+
+
+def frozen() -> nn.Module:
+    return MLP(3, 2).requires_grad_(False)
+
+
 @pytest.mark.parametrize(
     ("pool", "network", "sentence"),
     [
+        (labelled, frozen, "the weights to train must be of one number type on one device, but MLP has none"),
+        (labelled, Mixed, "Mixed has torch.float32 on cpu and torch.float64 on cpu"),
+        (labelled, lambda: nn.LazyLinear(2), "the network has lazy layers"),
         (unlabelled, partial(MLP, 3, 2), "nothing in the pool is labelled yet"),
         (partial(labelled, 7), partial(MLP, 3, 2), "2 outputs stand for, but there is the label 7"),
         (partial(labelled, value=float("nan")), partial(MLP, 3, 2), "4 of 4 points hold NaN or infinite inputs"),
