@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Generator, Tensor
 
+from bayesal.selection.door import check_batch_size
 from bayesal.types import GreedyRule, LazyRule, LimitedRule, Selection
 
 State = TypeVar("State")
@@ -104,10 +105,7 @@ def _notes(total: float, limit: float, ceiling: float) -> tuple[str, ...]:
 
 
 def _check(rows: Tensor, batch_size: int, given: Tensor | None) -> None:
-    if batch_size < 0:
-        raise ValueError(f"batch_size must be at least 0, but it is {batch_size}")
-    if batch_size > len(rows):
-        raise ValueError(f"a batch of {batch_size} was asked for, but there are only {len(rows)} rows; ask for fewer")
+    check_batch_size(batch_size, len(rows))
     if given is not None and given.shape[1:] != rows.shape[1:]:
         raise ValueError(
             f"the given rows have shape {tuple(given.shape)} and the rows {tuple(rows.shape)}; "
