@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -111,15 +111,22 @@ def peer(name: str) -> Any | None:
         return None
 
 
-def seconds(jobs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, float]:
-    """The median over rounds in which every job runs once."""
-    times: dict[str, list[float]] = {name: [] for name in jobs}
+class Time(NamedTuple):
+    """Seconds on the clock, and of all processors together: what a busy machine leaves comparable."""
+
+    wall: float
+    processor: float
+
+
+def seconds(jobs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, Time]:
+    """The medians over rounds in which every job runs once."""
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     for _ in range(rounds):
         for name, job in jobs.items():
-            start = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             job()
-            times[name].append(time.perf_counter() - start)
-    return {name: median(taken) for name, taken in times.items()}
+            times[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    return {name: Time(*(median(kind) for kind in zip(*taken, strict=True))) for name, taken in times.items()}
 
 
 def flops(job: Callable[[], Tensor]) -> int:
@@ -132,41 +139,37 @@ def gemm_rate() -> float:
     """Multiplications and additions a second in a product of two 1024 x 1024 matrices."""
     a, out = torch.randn(1024, 1024), torch.empty(1024, 1024)
     taken = seconds({"": lambda: torch.mm(a, a, out=out)}, 9)[""]
-    return 2 * 1024**3 / taken
+    return 2 * 1024**3 * torch.get_num_threads() / taken.processor
 
 
 def compare(title: str, build: Callable[[Layer, Layer], nn.Module], images: Tensor, k: int, rounds: int) -> None:
     jobs = jobs_of(build, images, k)
     taken, rate = seconds(jobs, rounds), gemm_rate()
-    print(f"\n{title}, N = {len(images)}, K = {k}")
+    print(f"\n{title}, N = {len(images)}, K = {k}\n{'':30}{'s':>9}{'of ours':>10}{'CPU s':>9}{'of ours':>10}{'MiB':>8}")
+    ours = taken[OURS]
     for name, job in jobs.items():
-        added = measure(job).added_mib
-        print(f"  {name:28}{taken[name]:9.3f} s {taken[name] / taken[OURS]:7.2f}x ours  +{added:6.0f} MiB", flush=True)
+        wall, processor = taken[name]
+        ratios = f"{wall:9.3f}{wall / ours.wall:9.1f}x{processor:9.3f}{processor / ours.processor:9.1f}x"
+        print(f"  {name:28}{ratios}{measure(job).added_mib:+8.0f}", flush=True)
     for name in (OURS, BY_HAND):
         count = flops(jobs[name])
-        print(f"  floor of {name:28} {count / 1e9:8.1f} GFLOP at {rate / 1e9:.0f} GFLOP/s: {count / rate:.3f} s")
+        print(f"  floor of {name}: {count / 1e9:.1f} GFLOP at {rate / 1e9:.0f} GFLOP/s, {count / rate:.3f} s")
 
 
 def growth(build: Callable[[Layer, Layer], nn.Module], images: Tensor, k: int, rounds: int) -> None:
-    """How the time of ours grows with the number of images and of hypotheses."""
-    network = build(nn.Dropout, nn.Dropout2d)
-    sizes = {
-        "N": [(len(images) // part, k) for part in (4, 2, 1)],
-        "K": [(len(images), k // part) for part in (4, 2, 1)],
-    }
-    for letter, pairs in sizes.items():
-        jobs = {}
-        for n, count in pairs:
+    """How the processor time of ours grows with the number of images and of hypotheses."""
+    network, n = build(nn.Dropout, nn.Dropout2d), len(images)
+    for letter, sizes in (("N", [(n // 4, k), (n // 2, k), (n, k)]), ("K", [(n, k // 4), (n, k // 2), (n, k)])):
+        jobs: dict[str, Callable[[], Tensor]] = {}
+        for points, count in sizes:
             hypotheses = MCDropout(network).draw(count, generator=Generator().manual_seed(0))
-            jobs[f"{n if letter == 'N' else count}"] = lambda n=n, h=hypotheses: h(images[:n]).logits
+            look = lambda h=hypotheses, x=images[:points]: h(x).logits  # noqa: E731
+            jobs[str(points if letter == "N" else count)] = look
         seconds(jobs, 1)
-        taken = seconds(jobs, rounds)
-        slope = exponent([float(size) for size in taken], list(taken.values()))
-        print(
-            f"  growth with {letter}: "
-            + ", ".join(f"{s}: {t:.3f} s" for s, t in taken.items())
-            + f"; power {slope:.2f}"
-        )
+        taken = {size: each.processor for size, each in seconds(jobs, rounds).items()}
+        power = exponent([float(size) for size in taken], list(taken.values()))
+        listed = ", ".join(f"{size}: {each:.3f} s" for size, each in taken.items())
+        print(f"  growth with {letter}: {listed}; power {power:.2f}", flush=True)
 
 
 @torch.no_grad()

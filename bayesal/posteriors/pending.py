@@ -30,7 +30,10 @@ CHANNELWISE = {
     F.adaptive_avg_pool2d,
     F.adaptive_max_pool2d,
 }
-ABOUT = {getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device")} | {Tensor.size, Tensor.dim}
+# What can be asked of a tensor without its values.
+ABOUT = {Tensor.size, Tensor.dim, Tensor.numel, Tensor.is_floating_point} | {
+    getattr(Tensor, name).__get__ for name in ("shape", "ndim", "dtype", "device", "is_cuda", "requires_grad")
+}
 
 
 class Pending(Tensor):
