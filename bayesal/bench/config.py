@@ -4,11 +4,12 @@
 # pyright: reportGeneralTypeIssues=false
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+Config = TypeVar("Config", bound=BaseModel)
 WHERE_AND_HOW_FAST = {"workers", "out"}
 """What does not change the results: two configurations that differ only here are the same run."""
 
@@ -133,10 +134,12 @@ class SettledConfig(RunConfig, frozen=True):
 
 def configure(settings: dict[str, Any]) -> RunConfig:
     """A configuration of these settings. Raises ValueError with one sentence for the first that is wrong."""
-    try:
-        return RunConfig.model_validate(settings)
-    except ValidationError as error:
-        raise ValueError(_sentence(error)) from error
+    return _validated(RunConfig, settings)
+
+
+def configure_settled(settings: dict[str, Any]) -> SettledConfig:
+    """The same where nothing is left open."""
+    return _validated(SettledConfig, settings)
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
@@ -163,6 +166,13 @@ def override(settings: dict[str, Any], flags: dict[str, Any]) -> tuple[dict[str,
     return merged, [
         f"{name} {merged[name]!r} (file: {value!r})" for name, value in settings.items() if merged[name] != value
     ]
+
+
+def _validated(kind: type[Config], settings: dict[str, Any]) -> Config:
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        raise ValueError(_sentence(error)) from error
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:

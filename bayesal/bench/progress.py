@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,17 +19,7 @@ class Measured(NamedTuple):
     value: float
 
 
-class Watcher(Protocol):
-    """Is told of every round."""
-
-    def __enter__(self) -> "Watcher": ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def __call__(self, news: Measured, /) -> None: ...
-
-
-def watcher(console: Console, methods: Sequence[str], *, seeds: int, rounds: int) -> Watcher:
+def watcher(console: Console, methods: Sequence[str], *, seeds: int, rounds: int) -> "Bars | Lines":
     """Bars if the console is a terminal, else lines. ``rounds`` of one study, the one before any batch included."""
     kind = Bars if console.is_terminal else Lines
     return kind(console, methods, seeds=seeds, rounds=rounds)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bayesal.bench.config import RunConfig, SettledConfig
+from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.learners import PROTOCOL_SHAPE, check_posterior, point_shape
 from bayesal.data.dataset import DataSet
 from bayesal.methods import describe, named
@@ -56,7 +56,7 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
     training = {**settings.pop("training"), **config.training.model_dump(exclude_none=True)}
     given = config.model_dump(exclude_none=True)
     kept = {"baseline": config.baseline}
-    return SettledConfig.model_validate({**settings, **given, **kept, "training": training})
+    return configure_settled({**settings, **given, **kept, "training": training})
 
 
 def _protocol(data: DataSet) -> dict[str, Any]:
