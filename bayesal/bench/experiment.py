@@ -89,7 +89,7 @@ def run_study(job: Job, report: Callable[[Measured], None]) -> None:
 
 def rounds_of(folder: Path) -> Sequence[Round]:
     """The rounds a study has been through so far."""
-    if not (folder / "ledger.sqlite").exists():
+    if not (folder / "state.json").exists():
         return []
     with Ledger.open(folder / "ledger.sqlite", create=False) as ledger:
         return ledger.rounds()
