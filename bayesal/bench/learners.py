@@ -37,7 +37,7 @@ POSTERIORS = (
 
 PROTOCOL_SHAPE = (1, 28, 28)
 """Images of this shape follow the protocol of the BatchBALD experiments (Kirsch et al., 2019)."""
-TABLE_DROPOUT = 0.2
+TABLE_DROPOUT = 0.5  # with fewer, a network over-fits the spread of a few dozen amounts
 LARGEST_SIDE = 32  # of the images the default network looks at; larger ones are averaged down to it
 
 
@@ -55,21 +55,19 @@ def learner_for(
         return Ensemble(network_for(data), DeepEnsemble, **recipe)
     if posterior == "mc-dropout":
         return Supervised(network_for(data), MCDropout, **recipe)
-    own: Any = load_named(posterior, "the posterior")
-    if not callable(own) or hasattr(own, "draw"):
-        raise ValueError(
-            f"the posterior {posterior} cannot be trained: expected a learner, called with (pool, generator), or a "
-            f"function that makes a network, but it is a {type(own).__name__}"
-        )
+    own = _own(posterior)
     makes_networks = _callable_without_arguments(own)
     return Supervised(cast(Callable[[], nn.Module], own), MCDropout, **recipe) if makes_networks else own
 
 
-def check_posterior(posterior: str) -> None:
-    """Raises ValueError for a posterior that does not exist."""
+def check_posterior(posterior: str, *, trained: bool = True) -> None:
+    """Raises ValueError for a posterior that does not exist or, if it is to be trained, cannot be."""
     names = [row.name for row in POSTERIORS]
     if ":" in posterior:
-        load_named(posterior, "the posterior")
+        if trained:
+            _own(posterior)
+        else:
+            load_named(posterior, "the posterior")
     elif posterior not in names:
         raise ValueError(
             f"there is no posterior {posterior!r}; there are {', '.join(names)}, or your own as module:name"
@@ -81,9 +79,8 @@ def fixed_posterior(posterior: str) -> Any:
     if ":" not in posterior:
         return None
     own = load_named(posterior, "the posterior")
-    if callable(own) and not hasattr(own, "draw") and not _callable_without_arguments(own):
-        return None  # a learner
-    own = made(own, posterior)
+    if callable(own) and not hasattr(own, "draw") and not isinstance(own, nn.Module):
+        own = made(own, posterior) if _callable_without_arguments(own) else None  # else it is a learner
     return own if hasattr(own, "draw") else None
 
 
@@ -116,6 +113,16 @@ def point_shape(data: DataSet) -> tuple[int, ...]:
     return tuple(first.shape[1:])
 
 
+def _own(posterior: str) -> Callable[..., Any]:
+    own = load_named(posterior, "the posterior")
+    if not callable(own) or hasattr(own, "draw") or isinstance(own, nn.Module):
+        raise ValueError(
+            f"the posterior {posterior} cannot be trained: expected a learner, called with (pool, generator), or a "
+            f"function that makes a network, but it is a {type(own).__name__}"
+        )
+    return own
+
+
 def _averaged_down(make: Callable[[], nn.Module]) -> nn.Module:
     return nn.Sequential(nn.AdaptiveAvgPool2d(LARGEST_SIDE), make())
 
@@ -133,7 +140,5 @@ def _training(settled: SettledTraining) -> Training:
 
 
 def _callable_without_arguments(value: Callable[..., Any]) -> bool:
-    if isinstance(value, nn.Module):
-        return False
     required = (p for p in signature(value).parameters.values() if p.default is Parameter.empty)
     return all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in required)

@@ -34,7 +34,7 @@ def settle(config: RunConfig, data: DataSet, *, simulated: bool = True) -> Settl
     settled = _filled(config, data)
     if settled.smoke:
         settled = _shrunk(settled)
-    check_posterior(settled.posterior)
+    check_posterior(settled.posterior, trained=simulated)
     _check_methods(settled, data)
     if simulated:
         _check_sizes(settled, data)
