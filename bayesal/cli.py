@@ -52,10 +52,11 @@ Run = Annotated[Path | None, typer.Option(help="The folder of a finished run, wh
 Seed = Annotated[int | None, typer.Option(help="Of the training, the hypotheses and the choice.")]
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"bayesal {bayesal.__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
