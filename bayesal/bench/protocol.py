@@ -13,7 +13,7 @@ DEMO: dict[str, Any] = {
     "methods": ["batchbald", "bald"],
     "batch_size": 10,
     "initial": 20,
-    "budget": 120,
+    "budget": 100,
     "seeds": 5,
     "num_hypotheses": 50,
 }
