@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The first batch
 #
-# A network has seen 20 digits. Which ten should a person label next? We wrap the network as a posterior, measure what each
-# label would teach it, and see why the ten highest scores are not the best ten.
+# A network has seen 20 digits. Which ten should a person label next? We wrap the network as a posterior, measure what
+# each label would teach it, and see why the ten highest scores are not the best ten.
 
 # %%
 import matplotlib.pyplot as plt
@@ -42,7 +42,8 @@ learn = Supervised(network=lambda: SmallCNN(10, image_size=8), wrap=MCDropout)
 posterior = learn(pool, torch.Generator().manual_seed(0))
 
 # %% [markdown]
-# Is it a posterior at all? K hypotheses must be K *functions*: the same masks for every image, in any chunk and any order.
+# Is it a posterior at all? K hypotheses must be K *functions*: the same masks for every image, in any chunk
+# and any order.
 
 # %%
 for finding in check_posterior(posterior, images[:16]):
@@ -82,8 +83,8 @@ for name, selection in (("BALD, the ten best alone", alone), ("BatchBALD, the te
     plt.show()
 
 # %% [markdown]
-# How much does each batch tell, jointly? The same 100 hypotheses judge both batches: draw labels for the whole batch from
-# one hypothesis at a time, and see how much the drawn labels narrow the hypotheses down.
+# How much does each batch tell, jointly? The same 100 hypotheses judge both batches: draw labels for the whole batch
+# from one hypothesis at a time, and see how much the drawn labels narrow the hypotheses down.
 
 
 # %%
