@@ -55,7 +55,7 @@ for finding in check_posterior(posterior, images[:16]):
 # Entropy says how unsure the prediction is; BALD says how much of that a label could take away.
 
 # %%
-hypotheses = posterior.draw(100, generator=torch.Generator().manual_seed(1))
+hypotheses = posterior.draw(500, generator=torch.Generator().manual_seed(1))
 predictions = hypotheses(images)
 assert isinstance(predictions, Categorical)
 figure, axis = plt.subplots(figsize=(5, 4))
@@ -71,8 +71,8 @@ plt.show()
 # BatchBALD counts what a batch tells *together*.
 
 # %%
-alone = methods.bald()(posterior, pool, 10, generator=torch.Generator().manual_seed(2))
-together = methods.batchbald()(posterior, pool, 10, generator=torch.Generator().manual_seed(2))
+alone = methods.bald(500)(posterior, pool, 10, generator=torch.Generator().manual_seed(2))
+together = methods.batchbald(500)(posterior, pool, 10, generator=torch.Generator().manual_seed(2))
 for name, selection in (("BALD, the ten best alone", alone), ("BatchBALD, the ten best together", together)):
     figure, axes = plt.subplots(1, 10, figsize=(10, 1.5))
     for axis, i, score in zip(axes, selection.ids, selection.scores.tolist(), strict=True):
@@ -83,12 +83,12 @@ for name, selection in (("BALD, the ten best alone", alone), ("BatchBALD, the te
     plt.show()
 
 # %% [markdown]
-# How much does each batch tell, jointly? The same 100 hypotheses judge both batches: draw labels for the whole batch
+# How much does each batch tell, jointly? The same 500 hypotheses judge both batches: draw labels for the whole batch
 # from one hypothesis at a time, and see how much the drawn labels narrow the hypotheses down.
 
 
 # %%
-def joint_information(chosen: list[object], draws: int = 4000) -> float:
+def joint_information(chosen: list[object], draws: int = 20_000) -> float:
     """ln K minus the mean entropy of the hypotheses' weights after the batch's labels are seen."""
     log_probs = predictions.logits[[ids.index(str(i)) for i in chosen]]  # B K C
     k = log_probs.shape[1]
