@@ -2,12 +2,15 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -243,6 +246,22 @@ def test_a_mistake_gets_one_sentence(mine: Path, line: str, sentence: str):
 def test_debug_shows_where_an_error_comes_from():
     result = CliRunner().invoke(app, ["run", "digits", "--method", "bold", "--debug"])
     assert isinstance(result.exception, ValueError)
+
+
+def test_an_interrupted_run_ends_at_once_says_so_and_leaves_nobody_behind(tmp_path: Path):
+    line = [sys.executable, "-m", "bayesal", "run", "digits", "--out", str(tmp_path / "run"), "--workers", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        while not list((tmp_path / "run").rglob("ledger.sqlite")):
+            assert run.poll() is None
+            time.sleep(0.05)
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert said.startswith("bayesal: stopped; nothing acknowledged is lost, and the same command continues where it")
+    assert len(said.splitlines()) == 1
+    assert psutil.wait_procs(family, timeout=20)[1] == []
 
 
 def test_the_true_command_runs_in_its_own_process(tmp_path: Path):

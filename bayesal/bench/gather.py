@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from bayesal.loop.ledger import Ledger
 from bayesal.loop.rounds import Round
 from bayesal.strategies import Blind
 
+NUMBER = re.compile(r"\d+(\.\d+)?")
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "pyarrow")
 LARGEST_IMAGE = 96  # pixels on the longer side of what a report shows
 
@@ -40,13 +42,13 @@ def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome
             with Ledger.open(study_folder(folder, method, seed) / "ledger.sqlite", create=False) as ledger:
                 results += [_measured(method, seed, round_) for round_ in ledger.rounds()]
                 labels += [{"method": method, "seed": seed, **line, **scores} for line in ledger.history()]
-                notes += [f"{method}, seed {seed}, {note}" for note in _said(ledger)]
+                notes += [(method, seed, round_, note) for round_, note in _said(ledger)]
     task = make_task(config, config.first_seed)
     return Outcome(
         config=config.model_dump(mode="json", exclude={"out"}),
         results=_results_table(results),
         labels=pd.DataFrame(labels, columns=list(ASKED)),
-        manifest=_manifest(config, task, started=started, notes=notes),
+        manifest=_manifest(config, task, started=started, notes=_in_short(notes)),
         images=_images(task, _first_asked(config, labels)) if task.data.image else None,
         class_names=task.data.class_names or None,
     )
@@ -68,11 +70,24 @@ def _results_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return table.reindex(columns=[*MEASURED, *metrics, *COSTS])
 
 
-def _said(ledger: Ledger) -> Iterator[str]:
+def _said(ledger: Ledger) -> Iterator[tuple[int, str]]:
     """What the method had to say about its batches."""
     for event in ledger.events():
-        if event.kind == "asked":
-            yield from (f"round {event.round}: {note}" for note in event.body["notes"])
+        if event.kind == "asked" and event.round is not None:
+            yield from ((event.round, note) for note in event.body["notes"])
+
+
+def _in_short(notes: list[tuple[str, int, int, str]]) -> list[str]:
+    """Notes that differ in their numbers only are told once, with how often they were said."""
+    alike: dict[tuple[str, str], list[tuple[str, int, int, str]]] = {}
+    for said in notes:
+        alike.setdefault((said[0], NUMBER.sub("#", said[3])), []).append(said)
+    told = []
+    for same in alike.values():
+        method, seed, round_, note = same[0]
+        batches = "1 batch" if len(same) == 1 else f"{len(same)} batches"
+        told.append(f"{method}, in {batches} (first with seed {seed} in round {round_}): {note}")
+    return told
 
 
 def _manifest(config: SettledConfig, task: Task, *, started: datetime, notes: list[str]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ DEMO: dict[str, Any] = {
 }
 """``bayesal demo``."""
 
-
 COMMON = {"epoch_size": 1024, "batch_size": 64, "weight_decay": 1e-4, "patience": 3}
 
 

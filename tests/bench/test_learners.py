@@ -1,0 +1,60 @@
+"""Every kind of data has a learner for every posterior, and its belief is one by the laws."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from bayesal.bench.config import SettledTraining
+from bayesal.bench.learners import POSTERIORS, learner_for, network_for, point_shape
+from bayesal.data.dataset import DataSet, Kind
+from bayesal.data.pool import Pool
+from bayesal.networks import MLP, MnistCNN, SmallCNN
+from bayesal.testing import check_posterior
+
+QUICK = SettledTraining(epochs=2, epoch_size=64, batch_size=32, learning_rate=1e-3, weight_decay=0.0, patience=3)
+
+
+def data_set(kind: Kind, shape: tuple[int, ...], n: int = 24) -> DataSet:
+    generator = torch.Generator().manual_seed(0)
+    labels = {
+        "classification": torch.arange(n) % 3,
+        "regression": torch.randn(n, generator=generator) * 1000 + 5,
+        "multilabel": torch.randint(2, (n, 3), generator=generator).float(),
+    }[kind]
+    names = () if kind == "regression" else ("a", "b", "c")
+    inputs = torch.randn(n, *shape, generator=generator)
+    return DataSet("made up", inputs, labels, kind, np.arange(n), class_names=names, image=len(shape) == 3)
+
+
+@pytest.mark.parametrize("posterior", [row.name for row in POSTERIORS])
+@pytest.mark.parametrize("shape", [(5,), (1, 8, 8), (3, 12, 9), (1, 28, 28), (3, 40, 50)])
+@pytest.mark.parametrize("kind", ["classification", "regression", "multilabel"])
+def test_the_belief_of_every_kind_of_data_keeps_the_laws(posterior: str, shape: tuple[int, ...], kind: Kind):
+    data = data_set(kind, shape)
+    pool = Pool.of(data.inputs, ids=data.ids, labels=data.answers)
+    belief = learner_for(posterior, data, QUICK)(pool, torch.Generator().manual_seed(0))
+    check_posterior(belief, torch.as_tensor(np.asarray(data.inputs))[:8], num_hypotheses=4)
+
+
+def test_the_network_follows_from_the_shape():
+    made = {shape: network_for(data_set("classification", shape))() for shape in [(1, 28, 28), (3, 28, 28), (7,)]}
+    assert [type(net) for net in made.values()] == [MnistCNN, SmallCNN, MLP]
+    assert point_shape(data_set("classification", (3, 12, 9))) == (3, 12, 9)
+
+
+def test_amounts_are_predicted_in_their_own_units():
+    data = data_set("regression", (5,))
+    pool = Pool.of(data.inputs, ids=data.ids, labels=data.answers)
+    belief = learner_for("mc-dropout", data, QUICK)(pool, torch.Generator().manual_seed(0))
+    predictions = belief.draw(5, generator=torch.Generator().manual_seed(0))(pool.gather(pool.ids))
+    assert 100 < predictions.stddev.mean() < 10_000
+
+
+def test_validation_points_stop_the_training_early():
+    data = data_set("classification", (5,))
+    inputs, labels = torch.as_tensor(np.asarray(data.inputs)), data.labels
+    learner = learner_for("mc-dropout", data, QUICK, validation=(inputs, labels))
+    assert "validation=24 points" in repr(learner)
+    assert isinstance(network_for(data), partial)
