@@ -19,7 +19,7 @@ from bayesal.posteriors.refusals import check_training, single_function
 from bayesal.posteriors.trial import trial
 from bayesal.types import Inputs
 
-CACHE_BYTES = 2**23  # where one point allows, no activation is larger: K n is sized to the cache, not to memory
+CACHE_BYTES = 2**23  # a thread, for an activation of a block of points: K n is sized to the cache, not to memory
 
 
 class Way(IntEnum):
@@ -69,7 +69,8 @@ class DropoutHypotheses:
             self._meet(points.some())
         group = min(self.num_hypotheses, max(1, ACTIVATION_BYTES // max(self._varying_bytes, self._mask_bytes())))
         at_once = 1 if self._way is Way.ONE_BY_ONE else group
-        rows = max(1, CACHE_BYTES // max(at_once * self._varying_bytes, self._shared_bytes))
+        cache = CACHE_BYTES * torch.get_num_threads()
+        rows = max(1, cache // max(at_once * self._varying_bytes, self._shared_bytes))
         outputs: Tensor | None = None
         for first in range(0, self.num_hypotheses, group):
             hypotheses = range(first, min(first + group, self.num_hypotheses))
