@@ -58,6 +58,8 @@ def test_threads_are_as_before_afterwards():
 
 
 SLEEPERS = """
+import time
+
 from bayesal.bench.workers import run_jobs
 
 def sleep(job, report):
