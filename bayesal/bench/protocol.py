@@ -80,7 +80,7 @@ def _shrunk(config: SettledConfig) -> SettledConfig:
         "test_hypotheses": min(config.test_hypotheses, 8),
         "num_configurations": min(config.num_configurations, 200),
     }
-    shorter = {"epochs": min(training.epochs, 8), "epoch_size": min(training.epoch_size, 256)}
+    shorter = {"epochs": min(training.epochs, 4), "epoch_size": min(training.epoch_size, 128)}
     return config.model_copy(update={**small, "training": training.model_copy(update=shorter)})
 
 
