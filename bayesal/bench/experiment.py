@@ -21,7 +21,7 @@ from bayesal.bench.protocol import settle
 from bayesal.bench.report import write_report
 from bayesal.bench.results import Outcome, save
 from bayesal.bench.tasks import load_data, make_task
-from bayesal.bench.workers import run_jobs
+from bayesal.bench.workers import forget_peak_memory, run_jobs
 from bayesal.loop.ledger import Ledger
 from bayesal.loop.rounds import Round
 from bayesal.loop.study import Study
@@ -69,6 +69,7 @@ def run_study(job: Job, report: Callable[[Measured], None]) -> None:
         report(_measured(job, last))
     if done and done[-1].labels >= config.budget:
         return
+    forget_peak_memory()
     task = make_task(config, job.seed)
     measure = partial(_evaluate, test=task.test, num_hypotheses=config.test_hypotheses)
     with Study.open(

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Thread, current_thread, main_thread
 from typing import Any, TypeVar
 
@@ -99,6 +100,13 @@ def _end_with(lifeline: Connection) -> None:
 
 def _work(work: Callable[[Job, Report], None], job: Job) -> None:
     work(job, _tell)
+
+
+def forget_peak_memory() -> None:
+    """Measure the peak of this process's memory from now on, where the system lets one (Linux): a worker does several
+    jobs, and the peak of one is not that of the next."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import psutil
 import pytest
 import torch
 
-from bayesal.bench.workers import run_jobs
+from bayesal.bench.workers import forget_peak_memory, run_jobs
+from bayesal.loop.rounds import peak_memory_mib
 
 
 def tell_threads(job: str, report) -> None:
@@ -57,10 +58,23 @@ def test_threads_are_as_before_afterwards():
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_the_peak_of_one_job_is_not_that_of_the_next():
+    ballast = bytearray(os.urandom(1 << 20) * 256)
+    high = peak_memory_mib()
+    del ballast
+    forget_peak_memory()
+    low = peak_memory_mib()
+    assert high is not None
+    assert low is not None
+    assert low < high - 200
+
+
 SLEEPERS = """
 import time
 
-from bayesal.bench.workers import run_jobs
+from bayesal.bench.workers import forget_peak_memory, run_jobs
+from bayesal.loop.rounds import peak_memory_mib
 
 def sleep(job, report):
     report("working")
