@@ -43,7 +43,7 @@ Data = Annotated[str, typer.Argument(help=DATA, show_default=False)]
 OptionalData = Annotated[str | None, typer.Argument(help=DATA, show_default=False)]
 Target = Annotated[str | None, typer.Option(help="The column (or array) of the labels, in a file of your own.")]
 Kind = Annotated[str | None, typer.Option(help="classification or regression; by default told from the labels.")]
-Posterior = Annotated[str | None, typer.Option(help="How the model becomes a belief: see [bold]bayesal posteriors[/].")]
+Posterior = Annotated[str | None, typer.Option(help="A name of [bold]bayesal posteriors[/] or your module:name.")]
 Hypotheses = Annotated[int | None, typer.Option("--hypotheses", "-K", help="Functions drawn from the posterior.")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink everything to a few seconds, to see that it works.")]
 Workers = Annotated[int | None, typer.Option(help="Studies at the same time; by default one a core.")]
@@ -187,6 +187,8 @@ def posteriors() -> None:
     from bayesal.bench.shell import table
 
     table("Posteriors", ("name", "tasks", "needs", "paper"), [(p.name, p.tasks, p.needs, p.paper) for p in POSTERIORS])
+    say("Your own, as module:name: a function that makes a network (trained anew in each round, for MC dropout), or a")
+    say("learner, called with (pool, generator). For score and select also a posterior that needs no training.")
 
 
 @app.command(

@@ -23,7 +23,10 @@ def claim(config: RunConfig) -> Path:
         name = Path(config.data.rstrip("/")).name.split(".")[0] or "run"
         folders = (RUNS / (name if number == 1 else f"{name}-{number}") for number in count(1))
         folder = next(folder for folder in folders if not _not_ours(folder, config))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {folder} ({error.strerror}); choose another with --out") from error
     write_atomically(folder / "config.yaml", config.to_yaml().encode())
     return folder
 

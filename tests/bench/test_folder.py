@@ -39,6 +39,12 @@ def test_a_folder_of_something_else_and_a_file_are_left_alone(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.txt"]
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match=r"cannot make the folder .* \(Not a directory\); choose another with --out"):
+        claim(settled(out=str(tmp_path / "file" / "run")))
+
+
 def test_without_a_name_the_first_free_folder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert claim(settled(budget=60)) == Path("runs/digits")

@@ -58,7 +58,6 @@ def test_threads_are_as_before_afterwards():
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
 def test_the_peak_of_one_job_is_not_that_of_the_next():
     ballast = bytearray(os.urandom(1 << 20) * 256)
     high = peak_memory_mib()
@@ -67,7 +66,7 @@ def test_the_peak_of_one_job_is_not_that_of_the_next():
     low = peak_memory_mib()
     assert high is not None
     assert low is not None
-    assert low < high - 200
+    assert low < high - 200 if sys.platform == "linux" else low >= high
 
 
 SLEEPERS = """
