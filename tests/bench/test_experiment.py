@@ -33,7 +33,8 @@ SMALL = {
 
 
 def run(out: Path, **settings) -> Outcome:
-    outcome, folder = run_experiment(configure({**SMALL, "out": str(out), **settings}), Console(file=StringIO()))
+    wanted = configure({**SMALL, "out": str(out), "workers": 1, **settings})
+    outcome, folder = run_experiment(wanted, Console(file=StringIO()))
     assert folder == out
     return outcome
 
@@ -50,7 +51,7 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return run(tmp_path_factory.mktemp("run") / "alone", workers=1)
+    return run(tmp_path_factory.mktemp("run") / "alone")
 
 
 def test_every_study_is_measured_from_its_initial_labels_to_its_budget(uninterrupted: Outcome):
@@ -106,7 +107,7 @@ def test_a_killed_run_continues_to_the_same_end(uninterrupted: Outcome, tmp_path
         process.send_signal(signal.SIGKILL)
     psutil.wait_procs(workers_of, timeout=20)
     assert not (out / "manifest.json").exists()
-    assert_same(run(out, workers=1), uninterrupted)
+    assert_same(run(out), uninterrupted)
 
 
 def test_what_was_written_is_what_was_found(uninterrupted: Outcome, tmp_path: Path):
