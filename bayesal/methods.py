@@ -96,7 +96,7 @@ def bald(num_hypotheses: int = 100) -> Strategy[Any]:
 
 
 def batchbald(num_hypotheses: int = 100, num_configurations: int = 10_000, narrow: int | None = None) -> Strategy[Any]:
-    """The labels of the batch together tell most about the model: I[y_1 ... y_B; θ | x_1 ... x_B].
+    """The labels of the batch together tell most about the model: I[y_1, …, y_B; θ | x_1, …, x_B].
 
     ``narrow`` keeps only that many points of the highest BALD before choosing jointly, for pools whose predictions
     (N x K x C numbers) do not fit in memory.
