@@ -8,12 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from sklearn.metrics import cohen_kappa_score
 from torch import Generator, Tensor
-from torch.distributions import Categorical
+from torch.distributions import Categorical, Distribution
 
 from bayesal.data.pool import Pool
 from bayesal.loop.rounds import Round
 from bayesal.loop.streams import stream
-from bayesal.types import Inputs, Posterior
+from bayesal.types import Posterior
+from bayesal.views import Predictive
 
 
 @runtime_checkable
@@ -49,18 +50,7 @@ class Stabilised:
         """The classes this belief predicts on the stop set: the same points of the pool in every round."""
         order = torch.randperm(len(pool), generator=stream(0, 0, "stop set"))
         chosen = pool.ids[order[: self.size].numpy()]
-        hypotheses = belief.draw(self.num_hypotheses, generator=generator)
-
-        @torch.no_grad()
-        def look(inputs: Inputs) -> Tensor:
-            predictions = hypotheses(inputs)
-            if not isinstance(predictions, Categorical):
-                raise ValueError(
-                    f"Stabilised compares predicted classes, but the model predicts {type(predictions).__name__}; "
-                    "stop by Plateau or Target instead"
-                )
-            return predictions.probs.mean(1).argmax(-1)
-
+        look = Predictive(_predicted_classes, self.num_hypotheses)(belief, pool, generator=generator)
         return pool.scan(look, chosen, what="predicting the stop set").tolist()
 
     def __call__(self, rounds: Sequence[Round], /) -> str | None:
@@ -82,3 +72,12 @@ def _kappa(before: Sequence[int], after: Sequence[int]) -> float:
     if len({*before, *after}) == 1:
         return -1.0
     return float(cohen_kappa_score(before, after))
+
+
+def _predicted_classes(predictions: Distribution) -> Tensor:
+    if not isinstance(predictions, Categorical):
+        raise ValueError(
+            f"Stabilised compares predicted classes, but the model predicts {type(predictions).__name__}; "
+            "stop by Plateau or Target instead"
+        )
+    return predictions.probs.mean(1).argmax(-1)

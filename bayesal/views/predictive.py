@@ -40,16 +40,13 @@ class Predictions:
     __repr__ = recipe
 
     def __call__(self, belief: Posterior, pool: Pool, /, *, generator: Generator) -> Look:
-        hypotheses = belief.draw(self.num_hypotheses, generator=generator)
+        return Predictive(_class_log_probabilities, self.num_hypotheses)(belief, pool, generator=generator)
 
-        @torch.no_grad()
-        def look(inputs: Inputs) -> Tensor:
-            predictions = hypotheses(inputs)
-            if not isinstance(predictions, Categorical):
-                raise ValueError(
-                    f"joint label configurations need classes, but the model predicts {type(predictions).__name__}; "
-                    "for other tasks choose points one by one: methods.bald(), methods.entropy(), methods.powerbald()"
-                )
-            return predictions.logits
 
-        return look
+def _class_log_probabilities(predictions: Distribution) -> Tensor:
+    if not isinstance(predictions, Categorical):
+        raise ValueError(
+            f"joint label configurations need classes, but the model predicts {type(predictions).__name__}; "
+            "for other tasks choose points one by one: methods.bald(), methods.entropy(), methods.powerbald()"
+        )
+    return predictions.logits
