@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Generator, Tensor
 
 from bayesal.selection.configurations import BLOCK, Configurations
+from bayesal.selection.rows import check_log_probabilities, log_probabilities
 
 ELEMENTS = 2**19  # numbers in one scratch array
 GROUPS = 512  # groups of configurations, to find out cheaply which rows can be the best
@@ -52,7 +53,7 @@ class BatchBALD:
 
     def init(self, rows: Shaped[Tensor, "N ..."], /, *, generator: Generator) -> Taken:
         """Nothing taken yet."""
-        _check(rows)
+        check_log_probabilities(rows, "BatchBALD")
         dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
         nothing = Configurations.none_taken(rows.shape[1], dtype=dtype, device=rows.device)
         bounds = torch.full((len(rows),), torch.inf, dtype=torch.float64, device=rows.device)
@@ -66,9 +67,9 @@ class BatchBALD:
 
     def take(self, state: Taken, points: Shaped[Tensor, "P ..."], /) -> Taken:
         """The labels of these points will be known too, whatever they turn out to be."""
-        _check(points)
+        check_log_probabilities(points, "BatchBALD")
         configurations = state.configurations
-        for point in _log_probabilities(points.detach()).to(configurations.posteriors.dtype).exp():
+        for point in log_probabilities(points.detach()).to(configurations.posteriors.dtype).exp():
             configurations = configurations.extended(point, self.num_configurations, generator=state.generator)
         return replace(state, bounds=state.bounds.clone(), configurations=configurations)
 
@@ -119,14 +120,8 @@ def _information(state: Taken, positions: Int[Tensor, "R"], configurations: Conf
     step = _rows_at_once(state.rows)
     for start in range(0, len(positions), step):
         some = positions[start : start + step]
-        gains[start : start + step] = configurations.information(_log_probabilities(state.rows[some]))
+        gains[start : start + step] = configurations.information(log_probabilities(state.rows[some]))
     return gains.masked_fill_(gains < _rounding(state.rows), 0)
-
-
-def _log_probabilities(rows: Float[Tensor, "n K C"]) -> Float[Tensor, "n K C"]:
-    if rows.dtype in (torch.float32, torch.float64):
-        return rows
-    return rows.float().log_softmax(2)
 
 
 def _rounding(rows: Tensor) -> float:
@@ -137,24 +132,3 @@ def _rounding(rows: Tensor) -> float:
 def _rows_at_once(rows: Tensor) -> int:
     _, num_hypotheses, num_classes = rows.shape
     return max(1, ELEMENTS // (num_classes * max(num_hypotheses, BLOCK)))
-
-
-def _check(rows: Tensor) -> None:
-    if rows.ndim != 3 or not rows.is_floating_point() or 0 in rows.shape[1:]:
-        raise ValueError(
-            "BatchBALD chooses among log-probabilities of shape (N, K, C), but these rows are "
-            f"{rows.dtype} of shape {tuple(rows.shape)}; look at the pool through views.Predictions"
-        )
-    tolerance = max(1e-3, 4 * torch.finfo(rows.dtype).eps)
-    for some in rows.detach().split(_rows_at_once(rows)):
-        sums = some.to(torch.promote_types(some.dtype, torch.float32)).exp().sum(2)
-        if not bool(((sums - 1).abs() <= tolerance).all()):
-            seen = "hold NaN" if bool(some.isnan().any()) else f"have exponentials that sum to {_worst(sums):.4g}"
-            raise ValueError(
-                f"BatchBALD needs log-probabilities whose exponentials sum to 1 over the classes, but some {seen}; "
-                "use log_softmax on logits, or log on probabilities"
-            )
-
-
-def _worst(sums: Tensor) -> float:
-    return float(sums.flatten()[(sums - 1).abs().argmax()])
