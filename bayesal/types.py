@@ -96,6 +96,13 @@ class Rule(Protocol):
 
 
 @runtime_checkable
+class ScoredRule(Rule, Protocol):
+    """A rule over rows that are not scores, which can say what each row is worth alone."""
+
+    def scores(self, rows: Shaped[Tensor, "N ..."], /) -> Float[Tensor, "N"]: ...
+
+
+@runtime_checkable
 class GreedyRule(Protocol[State]):
     """One point at a time; labelled, target and chosen points enter the same way, through ``take``."""
 
@@ -127,6 +134,15 @@ class LimitedRule(GreedyRule[State], Protocol[State]):
 
     def limit(self, state: State, /) -> float:
         """The most that all further gains can add up to."""
+        ...
+
+
+@runtime_checkable
+class NotingRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule with something to say about a batch: a guard that was reached, a fallback that was taken."""
+
+    def notes(self, state: State, /) -> tuple[str, ...]:
+        """Sentences about the batch, asked for when the last point was picked."""
         ...
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Generator, Tensor
 
 from bayesal.selection.door import check_batch_size
-from bayesal.types import GreedyRule, LazyRule, LimitedRule, Selection
+from bayesal.types import GreedyRule, LazyRule, LimitedRule, NotingRule, Selection
 
 State = TypeVar("State")
 
@@ -30,7 +30,8 @@ def grow(
     ``rows``: N rows as the rule wants them. ``given``: P rows that are already known; they are taken before the first
     pick. No row is picked twice. In the selection ``scores`` are the gains before the first pick (each row alone),
     ``gains`` what each pick added, ``ids`` and ``positions`` both the rows' positions. A ``LazyRule`` is asked for its
-    best row only; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted.
+    best row only; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted, as
+    is what a ``NotingRule`` has to say.
 
     Greedy growth of a monotone submodular gain reaches 1 - 1/e of the best batch (Nemhauser, Wolsey and Fisher, 1978).
 
@@ -69,7 +70,7 @@ def grow(
         scores=alone[positions],
         gains=torch.tensor(gains, dtype=alone.dtype, device=alone.device),
         positions=torch.tensor(positions, device=alone.device),
-        notes=_notes(total, limit, ceiling),
+        notes=_notes(total, limit, ceiling) + (rule.notes(state) if isinstance(rule, NotingRule) else ()),
     )
 
 

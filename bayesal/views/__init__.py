@@ -2,4 +2,9 @@
 
 from bayesal.views.predictive import Predictions as Predictions
 from bayesal.views.predictive import Predictive as Predictive
+from bayesal.views.targeted import Targeted as Targeted
+from bayesal.views.targets import FromPool as FromPool
+from bayesal.views.targets import Given as Given
+from bayesal.views.targets import TargetPoints as TargetPoints
+from bayesal.views.targets import Targets as Targets
 from bayesal.views.view import View as View

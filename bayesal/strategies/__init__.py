@@ -1,0 +1,10 @@
+"""Query strategies: view × rule. The only place where positions become ids."""
+
+from bayesal.strategies.beside import Beside as Beside
+from bayesal.strategies.combined import Mix as Mix
+from bayesal.strategies.combined import Narrow as Narrow
+from bayesal.strategies.contract import Strategy as Strategy
+from bayesal.strategies.contract import check_batch as check_batch
+from bayesal.strategies.single import Blind as Blind
+from bayesal.strategies.single import Grow as Grow
+from bayesal.strategies.single import Pick as Pick
