@@ -111,6 +111,12 @@ def run(
     test_size: Annotated[int | None, typer.Option(help="Keep a random part of the test points.")] = None,
     repeat: Annotated[int | None, typer.Option(help="Copies of every pool point (repeated MNIST).")] = None,
     noise: Annotated[float | None, typer.Option(help="Noise added to each copy.")] = None,
+    relevant: Annotated[
+        list[int] | None, typer.Option(help="A class that is tested; the others become one, in the pool only.")
+    ] = None,
+    rare: Annotated[list[int] | None, typer.Option(help="A class of which the pool keeps only a share.")] = None,
+    rare_share: Annotated[float | None, typer.Option(help="That share; by default 0.1.")] = None,
+    targets: Annotated[int | None, typer.Option(help="Target inputs of EPIG and JEPIG in a round.")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most.")] = None,
     epoch_size: Annotated[int | None, typer.Option(help="Points drawn in an epoch.")] = None,
     train_batch_size: Annotated[int | None, typer.Option(help="Points in a step of the training.")] = None,
@@ -150,6 +156,10 @@ def run(
         "test_size": test_size,
         "repeat": repeat,
         "noise": noise,
+        "relevant": relevant or None,
+        "rare": rare or None,
+        "rare_share": rare_share,
+        "num_targets": targets,
         "training": {name: value for name, value in training.items() if value is not None} or None,
         "threads": threads,
         "workers": workers,

@@ -54,7 +54,7 @@ def select(situation: Situation, method: str, batch_size: int, *, seed: int) -> 
     Without a belief the batch is drawn at random, and the notes say so.
     """
     blind = situation.belief is None
-    strategy: Strategy[Any] = random() if blind else method_for(situation.config, method)
+    strategy: Strategy[Any] = random() if blind else method_for(situation.config, method, situation.around)
     selection = strategy(situation.belief, situation.pool, batch_size, generator=stream(seed, 0, "select"))
     frame = pd.DataFrame({"id": list(selection.ids), "score": selection.scores, "gain": selection.gains})
     notes = ("there is nothing to learn from yet, so these were drawn at random",) if blind else ()

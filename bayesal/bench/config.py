@@ -61,6 +61,13 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Copies of every pool point, each with its own noise, as in repeated MNIST."""
     noise: float | None = Field(default=None, ge=0)
     """Standard deviation of that noise on normalised inputs; by default 0.1 when repeated."""
+    relevant: tuple[int, ...] | None = Field(default=None, min_length=1)
+    """Only these classes are tested; all others are one class "other" that only the pool has."""
+    rare: tuple[int, ...] | None = Field(default=None, min_length=1)
+    """Classes of which the pool keeps only ``rare_share``, while the test part stays as it is."""
+    rare_share: float = Field(default=0.1, gt=0, lt=1)
+    num_targets: int | None = Field(default=None, ge=1)
+    """Target inputs a target-aware method draws in a round. None: as many as the method draws by itself."""
     training: TrainingConfig = TrainingConfig()
     threads: int = Field(default=1, ge=1)
     """Threads of one worker. Sums depend on it in their last digits, so it is part of the recipe."""
@@ -85,6 +92,11 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
                 f"the budget of {self.budget} labels is below the {self.initial} initial ones it includes; raise it"
             )
         return self
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the pool's points are distributed otherwise than the test points."""
+        return self.relevant is not None or self.rare is not None
 
     @property
     def all_methods(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from bayesal.bench.evaluation import evaluate
 from bayesal.bench.folder import claim, study_folder
 from bayesal.bench.gather import gather, num_cores
 from bayesal.bench.learners import learner_for
-from bayesal.bench.named import method_for
+from bayesal.bench.named import around, method_for
 from bayesal.bench.progress import Measured, watcher
 from bayesal.bench.protocol import settle
 from bayesal.bench.report import write_report
@@ -72,11 +72,12 @@ def run_study(job: Job, report: Callable[[Measured], None]) -> None:
     forget_peak_memory()
     task = make_task(config, job.seed)
     measure = partial(_evaluate, test=task.test, num_hypotheses=config.test_hypotheses)
+    learner = learner_for(config.posterior, task.data, config.training, validation=task.validation)
     with Study.open(
         job.folder,
         pool=task.pool,
-        learner=learner_for(config.posterior, task.data, config.training, validation=task.validation),
-        method=method_for(config, job.method),
+        learner=learner,
+        method=method_for(config, job.method, around(task, learner)),
         seed=job.seed,
         evaluate=measure,
     ) as study:

@@ -20,7 +20,8 @@ from torch.nn.functional import interpolate
 import bayesal
 from bayesal.bench.config import SettledConfig
 from bayesal.bench.folder import study_folder
-from bayesal.bench.named import method_for
+from bayesal.bench.learners import learner_for
+from bayesal.bench.named import around, method_for
 from bayesal.bench.results import ASKED, COSTS, MEASURED, Outcome
 from bayesal.bench.tasks import Task, make_task
 from bayesal.loop.ledger import Ledger
@@ -35,15 +36,16 @@ LARGEST_IMAGE = 96  # pixels on the longer side of what a report shows
 def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome:
     """The outcome of finished studies."""
     results, labels, notes = [], [], []
+    task = make_task(config, config.first_seed)
+    known = around(task, learner_for(config.posterior, task.data, config.training, validation=task.validation))
     for method in config.all_methods:
         # Picks of a method that looked at nothing have no scores to show.
-        scores = {"score": None, "gain": None} if isinstance(method_for(config, method), Blind) else {}
+        scores = {"score": None, "gain": None} if isinstance(method_for(config, method, known), Blind) else {}
         for seed in config.all_seeds:
             with Ledger.open(study_folder(folder, method, seed) / "ledger.sqlite", create=False) as ledger:
                 results += [_measured(method, seed, round_) for round_ in ledger.rounds()]
                 labels += [{"method": method, "seed": seed, **line, **scores} for line in ledger.history()]
                 notes += [(method, seed, round_, note) for round_, note in _said(ledger)]
-    task = make_task(config, config.first_seed)
     return Outcome(
         config=config.model_dump(mode="json", exclude={"out"}),
         results=_results_table(results),

@@ -1,14 +1,18 @@
 """Parts by name: a method of the table, or anything of the user's own as ``module:name``."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from bayesal.bench.config import RunConfig
+from bayesal.bench.tasks import Task
 from bayesal.methods import named
 from bayesal.strategies import Strategy
+from bayesal.types import Id, Label
 
 
 def load_named(name: str, what: str) -> Any:
@@ -31,13 +35,35 @@ def load_named(name: str, what: str) -> Any:
     return value
 
 
-def method_for(config: RunConfig, name: str) -> Strategy[Any]:
-    """The strategy of this name, with the configuration's hypotheses and configurations where it takes them.
+@dataclass(frozen=True, eq=False)
+class Around:
+    """What a run knows beside the pool, for methods that take it by these names: the learner, labelled validation
+    points, target inputs without labels, and, where the run is a simulation, every answer."""
+
+    learner: Any = None
+    validation: tuple[Tensor, Tensor] | None = None
+    targets: Tensor | None = None
+    answers: Mapping[Id, Label] | None = None
+
+
+def around(task: Task, learner: Any) -> Around:
+    """What the run of this task knows."""
+    return Around(learner, task.validation, task.targets, task.answers)
+
+
+def method_for(config: RunConfig, name: str, around: Around | None = None) -> Strategy[Any]:
+    """The strategy of this name, with what the configuration and the run say where it takes that.
 
     A ``module:name`` of the user's may be a strategy, or a function that makes one when called without arguments.
     """
     made: Any = named(name)
-    settings = {"num_hypotheses": config.num_hypotheses, "num_configurations": config.num_configurations}
+    settings = {
+        "num_hypotheses": config.num_hypotheses,
+        "num_configurations": config.num_configurations,
+        "num_targets": config.num_targets,
+    }
+    settings |= {} if around is None else {field.name: getattr(around, field.name) for field in fields(around)}
+    settings = {key: value for key, value in settings.items() if value is not None}
     parameters = signature(made).parameters
     required = (p for p in parameters.values() if p.default is Parameter.empty)
     if any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in required):

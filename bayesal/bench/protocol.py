@@ -4,6 +4,7 @@ from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.learners import PROTOCOL_SHAPE, check_posterior, point_shape
+from bayesal.bench.tasks import num_targets_of
 from bayesal.data.dataset import DataSet
 from bayesal.methods import describe, named
 
@@ -33,6 +34,7 @@ def settle(config: RunConfig, data: DataSet, *, simulated: bool = True) -> Settl
     settled = _filled(config, data)
     if settled.smoke:
         settled = _shrunk(settled)
+    _check_shift(settled, data)
     check_posterior(settled.posterior, trained=simulated)
     _check_methods(settled, data)
     if simulated:
@@ -84,6 +86,27 @@ def _shrunk(config: SettledConfig) -> SettledConfig:
     return config.model_copy(update={**small, "training": training.model_copy(update=shorter)})
 
 
+def _check_shift(config: SettledConfig, data: DataSet) -> None:
+    if not config.shifted:
+        return
+    if data.kind != "classification":
+        raise ValueError(f"relevant and rare classes need classes, but {data.name} is {data.kind}")
+    strange = [value for value in config.rare or () if not 0 <= value < len(data.class_names)]
+    if strange:
+        raise ValueError(
+            f"{data.name} has the classes 0 ... {len(data.class_names) - 1}, so {strange[0]} cannot be rare"
+        )
+
+
+def _left_out(config: SettledConfig, data: DataSet) -> int:
+    """About how many points a shifted pool lacks: its targets, and most of the rare classes."""
+    if not config.shifted:
+        return 0
+    assert data.labels is not None
+    rare = sum(int((data.labels == value).sum()) for value in config.rare or ())
+    return num_targets_of(data) + round((1 - config.rare_share) * rare)
+
+
 def _check_methods(config: SettledConfig, data: DataSet) -> None:
     suited = {row.name: row.tasks for row in describe()}
     works = [name for name, tasks in suited.items() if tasks == "any" or data.kind in tasks]
@@ -97,7 +120,7 @@ def _check_methods(config: SettledConfig, data: DataSet) -> None:
 
 
 def _check_sizes(config: SettledConfig, data: DataSet) -> None:
-    distinct = len(data) - config.validation
+    distinct = len(data) - config.validation - _left_out(config, data)
     if distinct <= config.initial:
         raise ValueError(
             f"{data.name} has {len(data)} labelled points; {config.validation} for validation and {config.initial} "

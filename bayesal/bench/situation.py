@@ -7,7 +7,7 @@ from typing import Any
 from bayesal.bench.config import RunConfig, SettledConfig
 from bayesal.bench.folder import read_run, study_folder
 from bayesal.bench.learners import fixed_posterior, learner_for
-from bayesal.bench.named import method_for
+from bayesal.bench.named import Around, around, method_for
 from bayesal.bench.protocol import settle
 from bayesal.bench.tasks import load_data, make_task
 from bayesal.bench.workers import on_threads
@@ -29,6 +29,7 @@ class Situation:
     pool: Pool
     belief: Any
     note: str
+    around: Around = Around()
 
 
 def from_run(folder: Path, *, method: str | None, seed: int | None) -> Situation:
@@ -50,12 +51,13 @@ def from_run(folder: Path, *, method: str | None, seed: int | None) -> Situation
     config = settle(wanted, load_data(wanted, seed))
     task = make_task(config, seed)
     learner = learner_for(config.posterior, task.data, config.training, validation=task.validation)
-    strategy = method_for(config, name)
+    known = around(task, learner)
+    strategy = method_for(config, name, known)
     with Study.open(path, pool=task.pool, learner=learner, method=strategy, seed=seed) as study:
         pool = study.pool
         note = f"in {folder}, {name} with seed {seed} has {len(pool.labels)} of {len(pool)} points labelled"
         with on_threads(config.threads):  # else sums would differ in their last digits, and so the belief
-            return Situation(config, task.data, pool, study.belief, note)
+            return Situation(config, task.data, pool, study.belief, note, known)
 
 
 def from_data(wanted: RunConfig, *, seed: int) -> Situation:
@@ -77,7 +79,9 @@ def from_data(wanted: RunConfig, *, seed: int) -> Situation:
     if config.smoke:
         pool = pool.only(pool.unlabelled[:SMOKE_POOL])
     if fixed is not None:
-        return Situation(config, data, pool, fixed, f"{wanted.posterior} is taken as it is, for {len(pool)} points")
+        return Situation(
+            config, data, pool, fixed, f"{wanted.posterior} is taken as it is, for {len(pool)} points", Around()
+        )
     if known == 0:
         return Situation(config, data, pool, None, f"nothing of {data.name} is labelled yet")
     return _trained(config, data, pool, f"{known} of {len(data)} points of {data.name} are labelled", seed)
@@ -88,4 +92,5 @@ def _trained(
 ) -> Situation:
     learner = learner_for(config.posterior, data, config.training, validation=validation)
     with on_threads(config.threads):
-        return Situation(config, data, pool, learner(pool, stream(seed, 0, "learn")), note)
+        belief = learner(pool, stream(seed, 0, "learn"))
+    return Situation(config, data, pool, belief, note, Around(learner, validation))

@@ -12,13 +12,14 @@ from bayesal.data.dataset import DataSet, Kind, Stored
 from bayesal.data.datasets import load
 from bayesal.data.derived import take
 from bayesal.data.pool import Pool
-from bayesal.data.shift import repeated
+from bayesal.data.shift import irrelevant, repeated
 from bayesal.data.sources import source_of
 from bayesal.data.split import split
 from bayesal.loop.streams import stream
 from bayesal.types import Id, Ids, Label
 
 TEST_FRACTION = 0.3  # of a data set that comes without a test part
+MOST_TARGETS = 1_000  # held out of a shifted pool, and at most a tenth of the data set
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Labelled:
 class Task:
     """One seed's problem, the same for every method of the seed.
 
-    ``pool`` knows its initial labels; ``answers`` knows them all. ``data`` is what they were taken from.
+    ``pool`` knows its initial labels; ``answers`` knows them all. ``data`` is what they were taken from. ``targets``,
+    where the pool is shifted: inputs without labels, held out of the pool and distributed like the test points.
     """
 
     data: DataSet
@@ -44,6 +46,7 @@ class Task:
     answers: Mapping[Id, Label]
     validation: tuple[Tensor, Tensor] | None
     test: Labelled
+    targets: Tensor | None = None
 
     @property
     def kind(self) -> Kind:
@@ -62,27 +65,31 @@ def load_data(config: RunConfig, seed: int) -> DataSet:
         )
     if not bool(data.known.all()):
         data = data.take(torch.nonzero(data.known).squeeze(1))
-    return data if data.test_labels is not None else split(data, test_fraction=TEST_FRACTION, seed=seed)
+    if data.test_labels is None:
+        data = split(data, test_fraction=TEST_FRACTION, seed=seed)
+    return data if config.relevant is None else irrelevant(data, config.relevant)
 
 
 def make_task(config: SettledConfig, seed: int) -> Task:
     """The task of a settled configuration and a seed.
 
-    In the order of one seeded shuffle: validation points, then the initial labels (the same number of each class as
-    far as there are enough), then the rest of the pool, cut to ``pool_size``; then the pool is repeated.
+    In the order of one seeded shuffle: validation points, then, if the pool is shifted, targets, then the initial
+    labels (the same number of each class as far as there are enough), then the rest of the pool, without most of the
+    rare classes and cut to ``pool_size``; then the pool is repeated.
     """
     data = load_data(config, seed)
     assert data.labels is not None
     order = torch.randperm(len(data), generator=stream(seed, 0, "split")).numpy()
     held_out, rest = order[: config.validation], order[config.validation :]
+    targets, rest = _targets(config, data, rest)
     initial = _initial(data, rest, config.initial)
     others = rest[~np.isin(rest, initial)]
+    others = _without_most(config, data, others)
     if config.pool_size is not None:
         others = others[: max(0, config.pool_size - len(initial))]
-    validation = None
-    if len(held_out):
-        points = source_of(data.inputs)[0].gather(held_out)
-        validation = points, data.labels[torch.from_numpy(held_out)]
+    points = source_of(data.inputs)[0]
+    validation = (points.gather(held_out), data.labels[torch.from_numpy(held_out)]) if len(held_out) else None
+    target_inputs = points.gather(targets) if len(targets) else None
     kept = np.sort(np.concatenate([initial, others]))
     data = data.take(kept)
     if config.repeat > 1:
@@ -90,7 +97,34 @@ def make_task(config: SettledConfig, seed: int) -> Task:
     first = data.ids[np.searchsorted(kept, initial)].tolist()  # where repeated: the first copies
     answers = data.answers
     pool = Pool.of(data.inputs, ids=data.ids, labels={i: answers[i] for i in first}, progress=False)
-    return Task(data, pool, answers, validation, _test(data, config.test_size, seed))
+    return Task(data, pool, answers, validation, _test(data, config.test_size, seed), target_inputs)
+
+
+def num_targets_of(data: DataSet) -> int:
+    """How many points are held out of a shifted pool to stand for the test points."""
+    return max(1, min(MOST_TARGETS, len(data) // 10))
+
+
+def _targets(config: SettledConfig, data: DataSet, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points that stand for the test points, and what is left without them. Of a pool not shifted there are none."""
+    if not config.shifted:
+        return rest[:0], rest
+    assert data.labels is not None
+    alike = rest if config.relevant is None else rest[data.labels.numpy()[rest] < len(config.relevant)]
+    targets = alike[: num_targets_of(data)]
+    return targets, rest[~np.isin(rest, targets)]
+
+
+def _without_most(config: SettledConfig, data: DataSet, points: np.ndarray) -> np.ndarray:
+    """Only the first ``rare_share`` of each rare class."""
+    if config.rare is None:
+        return points
+    assert data.labels is not None
+    labels, kept = data.labels.numpy()[points], np.ones(len(points), dtype=bool)
+    for value in config.rare:
+        here = np.flatnonzero(labels == value)
+        kept[here[round(config.rare_share * len(here)) :]] = False
+    return points[kept]
 
 
 def _initial(data: DataSet, rest: np.ndarray, size: int) -> np.ndarray:

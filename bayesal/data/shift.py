@@ -1,6 +1,6 @@
 """Shifted pools: redundancy, imbalance, outliers and wrong labels, as benchmarks make them. The test part stays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from bayesal.data.dataset import DataSet
-from bayesal.data.derived import JoinedSource, RepeatedSource
+from bayesal.data.derived import JoinedSource, RepeatedSource, take
 from bayesal.data.sources import source_of
 
 
@@ -44,6 +44,36 @@ def imbalanced(dataset: DataSet, counts: Mapping[int, int], *, generator: Genera
         kept[here[torch.randperm(len(here), generator=generator)[count:]]] = False
     said = ", ".join(f"{count} of class {value}" for value, count in counts.items())
     return replace(dataset.take(torch.nonzero(kept).flatten()), note=_and(dataset.note, f"imbalanced: {said}"))
+
+
+def irrelevant(dataset: DataSet, relevant: Sequence[int]) -> DataSet:
+    """Only the ``relevant`` classes matter: they become 0, 1, ..., all others one last class "other" of the pool's.
+
+    The test part keeps the relevant classes only, so most of the pool is beside the point ("redundant" MNIST: 1 and 7;
+    Bickford Smith et al., 2023).
+    """
+    labels = _classes(dataset)
+    num_classes = len(dataset.class_names)
+    chosen = list(relevant)
+    if not chosen or len(set(chosen)) < len(chosen) or not all(0 <= value < num_classes for value in chosen):
+        raise ValueError(f"relevant classes must be different ones of 0 ... {num_classes - 1}, but they are {chosen}")
+    if len(chosen) == num_classes:
+        raise ValueError(f"all {num_classes} classes of {dataset.name} are relevant, so there is nothing to leave out")
+    become = torch.full((num_classes,), len(chosen))
+    become[chosen] = torch.arange(len(chosen))
+    names = (*(dataset.class_names[value] for value in chosen), "other")
+    changed = replace(
+        dataset,
+        labels=torch.where(labels < 0, labels, become[labels.clamp_min(0)]),
+        class_names=names,
+        note=_and(dataset.note, f"only {', '.join(names[:-1])} matter; the other classes are one, in the pool only"),
+    )
+    if dataset.test_labels is None:
+        return changed
+    assert dataset.test_inputs is not None
+    test_labels = become[dataset.test_labels]
+    kept = torch.nonzero(test_labels < len(chosen)).flatten()
+    return replace(changed, test_inputs=take(dataset.test_inputs, kept.numpy()), test_labels=test_labels[kept])
 
 
 def outliers(dataset: DataSet, other: DataSet, number: int, *, generator: Generator) -> DataSet:

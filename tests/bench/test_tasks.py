@@ -104,3 +104,32 @@ def test_data_without_labels_cannot_be_simulated(tmp_path: Path):
     np.save(tmp_path / "points.npy", np.zeros((20, 3)))
     with pytest.raises(ValueError, match="points has no labels, so no run can be simulated on it; bayesal select"):
         load_data(RunConfig(data=str(tmp_path / "points.npy")), 0)
+
+
+def test_a_pool_that_is_not_shifted_has_no_targets_of_its_own():
+    assert make_task(settled(), 0).targets is None
+
+
+def test_where_classes_are_irrelevant_targets_are_relevant_points_outside_the_pool():
+    task = make_task(settled(relevant=[1, 7]), 0)
+    assert task.targets is not None
+    data = load_data(settled(relevant=[1, 7]), 0)
+    assert data.labels is not None
+    points = torch.as_tensor(np.asarray(data.inputs)).flatten(1).tolist()
+    label_of = {tuple(point): label for point, label in zip(points, data.labels.tolist(), strict=True)}
+    assert {label_of[tuple(row.tolist())] for row in task.targets.flatten(1)} == {0, 1}
+    rows = torch.cat([task.targets, task.pool.gather(task.pool.ids)]).flatten(1)
+    assert len(torch.unique(rows, dim=0)) == len(rows)
+    assert set(task.test.labels.tolist()) == {0, 1}
+    assert Counter(task.pool.labels.values()) == {0: 2, 1: 2, 2: 2}
+
+
+def test_the_pool_keeps_a_share_of_rare_classes_and_the_test_part_all():
+    plain, shifted = make_task(settled(), 0), make_task(settled(rare=[0, 1], rare_share=0.1), 0)
+    had, has = (Counter(task.answers[i] for i in task.pool.unlabelled.tolist()) for task in (plain, shifted))
+    assert has[0] < 0.15 * had[0]
+    assert has[1] < 0.15 * had[1]
+    assert has[5] > 0.7 * had[5]
+    assert torch.equal(plain.test.labels, shifted.test.labels)
+    assert shifted.targets is not None
+    assert len(shifted.targets) == (1797 - len(plain.test)) // 10

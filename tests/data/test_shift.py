@@ -4,7 +4,7 @@ import torch
 
 from bayesal import Pool
 from bayesal.data import DataSet
-from bayesal.data.shift import imbalanced, label_noise, outliers, repeated
+from bayesal.data.shift import imbalanced, irrelevant, label_noise, outliers, repeated
 
 
 def seeded(seed=0):
@@ -125,3 +125,34 @@ def test_unknown_labels_stay_unknown():
 def test_shifts_that_cannot_be_made_get_a_sentence(shift, sentence):
     with pytest.raises(ValueError, match=sentence):
         shift(seeded())
+
+
+def test_irrelevant_classes_are_one_and_are_not_tested():
+    data = irrelevant(a_set(), [2])
+    assert data.class_names == ("z", "other")
+    assert data.labels.tolist() == [1, 1, 0] * 10
+    assert data.test_labels.tolist() == [0]
+    assert len(data.test_inputs) == 1
+    assert "only z matter" in data.note
+    swapped = irrelevant(a_set(), [2, 0])
+    assert swapped.labels.tolist() == [1, 2, 0] * 10
+    assert swapped.test_labels.tolist() == [1, 0, 1]
+
+
+def test_unknown_labels_stay_unknown_where_classes_are_irrelevant():
+    data = irrelevant(a_set(labels=torch.tensor([0, -1, 2] * 10)), [2])
+    assert data.labels.tolist() == [1, -1, 0] * 10
+
+
+@pytest.mark.parametrize(
+    ("relevant", "sentence"),
+    [
+        ([], "must be different ones"),
+        ([1, 1], "must be different ones"),
+        ([3], r"0 \.\.\. 2"),
+        ([0, 1, 2], "nothing to leave out"),
+    ],
+)
+def test_what_cannot_be_relevant_is_refused(relevant, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        irrelevant(a_set(), relevant)
