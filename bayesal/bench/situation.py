@@ -1,6 +1,6 @@
 """Where a choice is made from: a pool and a belief, out of a run, a data set, or a posterior of the user's own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Situation:
     pool: Pool
     belief: Any
     note: str
-    around: Around = Around()
+    around: Around = field(default_factory=Around)
 
 
 def from_run(folder: Path, *, method: str | None, seed: int | None) -> Situation:
