@@ -9,4 +9,4 @@ def variance_over_hypotheses(values: Float[Tensor, "N K ..."], correction: int =
     the mean, and without torch's warning for no points.
     """
     deviations = values - values.mean(dim=1, keepdim=True)
-    return deviations.square().sum(dim=1) / (values.shape[1] - correction)
+    return deviations.square_().sum(dim=1) / (values.shape[1] - correction)
