@@ -1,9 +1,13 @@
 """How an experiment prints: every part by its name and settings, never by its address in memory."""
 
+import hashlib
 import re
 from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 
 def recipe(self: Any) -> str:
@@ -25,3 +29,11 @@ def recipe(self: Any) -> str:
         return opening + ", ".join(map(recipe, self)) + closing
     name = getattr(self, "__qualname__", None)
     return name if isinstance(name, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(self))
+
+
+def digest(values: Any) -> str:
+    """A few characters that depend on every number: other numbers are another recipe. Empty for what is no array."""
+    if not isinstance(values, Tensor | np.ndarray):
+        return ""
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:12]

@@ -40,10 +40,11 @@ class Predictions:
     __repr__ = recipe
 
     def __call__(self, belief: Posterior, pool: Pool, /, *, generator: Generator) -> Look:
-        return Predictive(_class_log_probabilities, self.num_hypotheses)(belief, pool, generator=generator)
+        return Predictive(class_log_probabilities, self.num_hypotheses)(belief, pool, generator=generator)
 
 
-def _class_log_probabilities(predictions: Distribution) -> Tensor:
+def class_log_probabilities(predictions: Distribution) -> Tensor:
+    """Log-probabilities ``n K C``, of the same precision as the predictions. Raises ValueError for other tasks."""
     if not isinstance(predictions, Categorical):
         raise ValueError(
             f"joint label configurations need classes, but the model predicts {type(predictions).__name__}; "

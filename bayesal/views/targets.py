@@ -1,6 +1,5 @@
 """Target inputs: where predictions should become better. Only their inputs are used, never a label."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
-from bayesal.recipe import recipe
+from bayesal.recipe import digest, recipe
 from bayesal.types import Ids
 
 
@@ -67,7 +66,8 @@ class Given:
             _check_number(self.number)
 
     def __repr__(self) -> str:
-        return f"Given({len(self._pool())} points{_digest(self.inputs)}{_digest(self.weights)}, number={self.number})"
+        said = " ".join(filter(None, (f"{len(self._pool())} points", digest(self.inputs), digest(self.weights))))
+        return f"Given({said}, number={self.number})"
 
     def __call__(self, pool: Pool, /, *, generator: Generator) -> TargetPoints:
         targets = self._pool()
@@ -90,11 +90,3 @@ def _drawn(size: int, number: int, generator: Generator) -> np.ndarray:
 def _check_number(number: int) -> None:
     if number < 1:
         raise ValueError(f"number of targets must be at least 1, but it is {number}")
-
-
-def _digest(values: Any) -> str:
-    """Other targets are another recipe: a few characters that depend on every number."""
-    if not isinstance(values, Tensor | np.ndarray):
-        return ""
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-    return f" {hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:12]}"
