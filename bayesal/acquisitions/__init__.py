@@ -1,6 +1,7 @@
 """Predictions to scores: ``Distribution`` of batch_shape (N, K) in, N scores out, larger = ask first."""
 
 from bayesal.acquisitions.bald import bald as bald
+from bayesal.acquisitions.balentacq import balentacq as balentacq
 from bayesal.acquisitions.uncertainty import entropy as entropy
 from bayesal.acquisitions.uncertainty import expected_entropy as expected_entropy
 from bayesal.acquisitions.uncertainty import least_confidence as least_confidence

@@ -23,8 +23,8 @@ def check_acquisition(
 
     Laws, for every task where it is defined (elsewhere it must raise a ValueError): N points give N finite scores ·
     another order of points gives the same scores, another order of hypotheses too · chunks change nothing · no points
-    give no scores · one hypothesis and certain, disagreeing hypotheses give no NaN · float32 agrees with float64 ·
-    the predictions and the global generator are left alone.
+    give no scores · one hypothesis gives no NaN, or is refused with a ValueError · certain hypotheses that disagree
+    give no NaN · float32 agrees with float64 · the predictions and the global generator are left alone.
 
     ``tasks``: of "classification", "multilabel", "regression", "dense", those where it must be defined (default: any).
     """
@@ -104,8 +104,8 @@ def _laws(
     )
     yield judged(
         "one hypothesis",
-        lambda: not bool(scores(lambda p: p[:, :1]).isnan().any()),
-        "one hypothesis gives no NaN",
+        lambda: _scored_or_refused(lambda: scores(lambda p: p[:, :1])),
+        "one hypothesis gives no NaN, or is refused",
         "one hypothesis gives NaN",
     )
     yield judged(
@@ -168,6 +168,14 @@ def _scores(acquisition: Acquisition, predictions: Distribution) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # "one hypothesis" is worth a warning, not a failure
         return acquisition(predictions)
+
+
+def _scored_or_refused(one_hypothesis: Callable[[], Tensor]) -> bool:
+    """A score that is a disagreement may refuse what cannot disagree."""
+    try:
+        return not bool(one_hypothesis().isnan().any())
+    except ValueError:
+        return True
 
 
 def _left_alone(acquisition: Acquisition, make: Callable[[], Distribution]) -> bool:
