@@ -1,7 +1,11 @@
 """Predictions to scores: ``Distribution`` of batch_shape (N, K) in, N scores out, larger = ask first."""
 
+from bayesal.acquisitions.balance import balance as balance
 from bayesal.acquisitions.bald import bald as bald
 from bayesal.acquisitions.balentacq import balentacq as balentacq
+from bayesal.acquisitions.gaussian import alc as alc
+from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
+from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
 from bayesal.acquisitions.uncertainty import entropy as entropy
 from bayesal.acquisitions.uncertainty import expected_entropy as expected_entropy
 from bayesal.acquisitions.uncertainty import least_confidence as least_confidence

@@ -1,6 +1,11 @@
 """Rows to positions: which B points to label, given what a view saw of each."""
 
+from bayesal.selection.balance_clustering import BALanCeClustering as BALanCeClustering
+from bayesal.selection.batch_balance import BatchBALanCe as BatchBALanCe
 from bayesal.selection.batchbald import BatchBALD as BatchBALD
+from bayesal.selection.gaussian import BatchALC as BatchALC
+from bayesal.selection.gaussian import BatchEPIG as BatchEPIG
+from bayesal.selection.gaussian import JointBALD as JointBALD
 from bayesal.selection.greedy import grow as grow
 from bayesal.selection.power import power as power
 from bayesal.selection.power import softmax as softmax
