@@ -73,6 +73,13 @@ class Moments(Protocol):
 
 
 @runtime_checkable
+class Noisy(Protocol):
+    """A belief that knows how far labels lie from the function: ``noise`` is their variance around it."""
+
+    noise: float
+
+
+@runtime_checkable
 class Density(Protocol):
     """A belief that knows how usual a point is."""
 

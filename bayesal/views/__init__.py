@@ -1,7 +1,9 @@
 """Views: a belief, prepared once, becomes a look (points in, rows out)."""
 
+from bayesal.views.moments import MomentScore as MomentScore
 from bayesal.views.predictive import Predictions as Predictions
 from bayesal.views.predictive import Predictive as Predictive
+from bayesal.views.samples import SampleScore as SampleScore
 from bayesal.views.targeted import Targeted as Targeted
 from bayesal.views.targets import FromPool as FromPool
 from bayesal.views.targets import Given as Given
