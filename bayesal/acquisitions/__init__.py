@@ -6,6 +6,8 @@ from bayesal.acquisitions.balentacq import balentacq as balentacq
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
+from bayesal.acquisitions.rho_loss import label_loss as label_loss
+from bayesal.acquisitions.rho_loss import rho_loss as rho_loss
 from bayesal.acquisitions.uncertainty import entropy as entropy
 from bayesal.acquisitions.uncertainty import expected_entropy as expected_entropy
 from bayesal.acquisitions.uncertainty import least_confidence as least_confidence
