@@ -9,19 +9,29 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+from torch import Tensor
+from torch.distributions import Distribution
 
 from bayesal import acquisitions, selection
-from bayesal.strategies import Blind, Grow, Narrow, Pick, Strategy
-from bayesal.views import Predictions, Predictive
+from bayesal.strategies import Beside, Blind, Grow, Narrow, Pick, Strategy
+from bayesal.types import Rule
+from bayesal.views import FromPool, Given, Predictions, Predictive, Targeted, Targets
+from bayesal.views.annealing import AnnealedBalance, AnnealedRule, Annealing
 
 __all__ = [
+    "balance",
+    "balance_clustering",
     "bald",
+    "balentacq",
+    "batch_balance",
     "batchbald",
     "entropy",
     "least_confidence",
     "margin",
     "mean_std",
+    "power_balance",
     "powerbald",
     "random",
     "softmaxbald",
@@ -29,6 +39,8 @@ __all__ = [
     "variance",
     "variation_ratio",
 ]
+
+Score: TypeAlias = Callable[[Distribution], Tensor]
 
 
 def random() -> Strategy[Any]:
@@ -107,28 +119,117 @@ def batchbald(num_hypotheses: int = 100, num_configurations: int = 10_000, narro
     return jointly if narrow is None else Narrow(bald(num_hypotheses), narrow, jointly)
 
 
-def powerbald(num_hypotheses: int = 100, coldness: float = 1.0) -> Strategy[Any]:
+def powerbald(num_hypotheses: int = 100, coldness: float = 1.0, score: Score = acquisitions.bald) -> Strategy[Any]:
     """Drawn with probability in proportion to BALD^coldness.
 
+    ``score``: any other score that is not negative, such as ``acquisitions.margin``.
+
     Tasks: any. Needs: Posterior. Paper: Kirsch et al. 2023.
     """
-    return Pick(Predictive(acquisitions.bald, num_hypotheses), partial(selection.power, coldness=coldness))
+    return Pick(Predictive(score, num_hypotheses), partial(selection.power, coldness=coldness))
 
 
-def softmaxbald(num_hypotheses: int = 100, coldness: float = 8.0) -> Strategy[Any]:
+def softmaxbald(num_hypotheses: int = 100, coldness: float = 8.0, score: Score = acquisitions.bald) -> Strategy[Any]:
     """Drawn with probability in proportion to exp(coldness · BALD).
 
+    ``score``: any other; the coldness must match its scale.
+
     Tasks: any. Needs: Posterior. Paper: Kirsch et al. 2023.
     """
-    return Pick(Predictive(acquisitions.bald, num_hypotheses), partial(selection.softmax, coldness=coldness))
+    return Pick(Predictive(score, num_hypotheses), partial(selection.softmax, coldness=coldness))
 
 
-def softrankbald(num_hypotheses: int = 100, coldness: float = 1.0) -> Strategy[Any]:
+def softrankbald(num_hypotheses: int = 100, coldness: float = 1.0, score: Score = acquisitions.bald) -> Strategy[Any]:
     """Drawn with probability in proportion to (rank by BALD)^-coldness.
 
+    ``score``: any other.
+
     Tasks: any. Needs: Posterior. Paper: Kirsch et al. 2023.
     """
-    return Pick(Predictive(acquisitions.bald, num_hypotheses), partial(selection.softrank, coldness=coldness))
+    return Pick(Predictive(score, num_hypotheses), partial(selection.softrank, coldness=coldness))
+
+
+def balance(
+    num_hypotheses: int = 100,
+    ratio: float = 4.0,
+    threshold: float | None = None,
+    hamming_size: int = 1_000,
+    validation: tuple[Tensor, Tensor] | None = None,
+) -> Strategy[Any]:
+    """The label tells most hypotheses apart that decide differently.
+
+    ``num_hypotheses`` pairs are drawn, so twice as many hypotheses. A pair counts if it disagrees on at least
+    ``threshold`` of the Hamming set, by default on the share of the points that the model has wrong over ``ratio``: of
+    the ``validation`` points, which are then the Hamming set, or else what it expects itself on ``hamming_size``
+    points of the pool.
+
+    Tasks: classification. Needs: Posterior. Paper: Zhang et al. 2023.
+    """
+    return _balanced(selection.top, num_hypotheses, ratio, threshold, hamming_size, validation)
+
+
+def power_balance(
+    num_hypotheses: int = 100,
+    coldness: float = 1.0,
+    ratio: float = 4.0,
+    threshold: float | None = None,
+    hamming_size: int = 1_000,
+    validation: tuple[Tensor, Tensor] | None = None,
+) -> Strategy[Any]:
+    """Drawn with probability in proportion to BALanCe^coldness.
+
+    The other settings are those of ``balance``.
+
+    Tasks: classification. Needs: Posterior. Paper: Zhang et al. 2023.
+    """
+    rule = partial(selection.power, coldness=coldness)
+    return _balanced(rule, num_hypotheses, ratio, threshold, hamming_size, validation)
+
+
+def batch_balance(
+    num_hypotheses: int = 100,
+    ratio: float = 4.0,
+    threshold: float | None = None,
+    hamming_size: int = 1_000,
+    validation: tuple[Tensor, Tensor] | None = None,
+) -> Strategy[Any]:
+    """The labels of the batch together tell most hypotheses apart that decide differently.
+
+    Exact for every batch. The settings are those of ``balance``.
+
+    Tasks: classification. Needs: Posterior. Paper: Zhang et al. 2023.
+    """
+    hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
+    return Beside(hamming, AnnealedRule(selection.BatchBALanCe, annealing), 2 * num_hypotheses)
+
+
+def balance_clustering(
+    num_hypotheses: int = 100,
+    num_candidates: int = 500,
+    ratio: float = 4.0,
+    threshold: float | None = None,
+    hamming_size: int = 1_000,
+    validation: tuple[Tensor, Tensor] | None = None,
+) -> Strategy[Any]:
+    """The medoids of what the labels of a few hundred candidates tell in common: for batches of hundreds.
+
+    ``num_candidates`` points are drawn as by ``power_balance``; the batch is chosen among them. The other settings are
+    those of ``balance``.
+
+    Tasks: classification. Needs: Posterior. Paper: Zhang et al. 2023.
+    """
+    first = power_balance(num_hypotheses, 1.0, ratio, threshold, hamming_size, validation)
+    hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
+    rule = AnnealedRule(selection.BALanCeClustering, annealing)
+    return Narrow(first, num_candidates, Beside(hamming, rule, 2 * num_hypotheses))
+
+
+def balentacq(num_hypotheses: int = 100) -> Strategy[Any]:
+    """What the label leaves open about its probabilities balances how unsure it is.
+
+    Tasks: classification, multilabel, dense. Needs: Posterior. Paper: Woo 2023.
+    """
+    return Pick(Predictive(acquisitions.balentacq, num_hypotheses), selection.top)
 
 
 class Row(NamedTuple):
@@ -157,6 +258,26 @@ def named(name: str) -> Callable[..., Strategy[Any]]:
     if name not in __all__:
         raise ValueError(f"there is no method {name!r}; there are {', '.join(__all__)}, or your own as module:name")
     return getattr(sys.modules[__name__], name)
+
+
+def _balanced(
+    rule: Rule,
+    num_hypotheses: int,
+    ratio: float,
+    threshold: float | None,
+    hamming_size: int,
+    validation: tuple[Tensor, Tensor] | None,
+) -> Strategy[Any]:
+    hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
+    return Pick(Targeted(AnnealedBalance(annealing), hamming, 2 * num_hypotheses), rule)
+
+
+def _hamming(
+    ratio: float, threshold: float | None, size: int, validation: tuple[Tensor, Tensor] | None
+) -> tuple[Targets, Annealing]:
+    if validation is None:
+        return FromPool(size), Annealing(ratio, threshold)
+    return Given(validation[0], number=None), Annealing(ratio, threshold, validation[1])
 
 
 def _row(name: str, method: Callable[..., Any]) -> Row:
