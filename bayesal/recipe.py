@@ -17,7 +17,8 @@ def recipe(self: Any) -> str:
     method it was started with. The argument is called ``self`` because the function is their ``__repr__``.
     """
     if is_dataclass(self) and not isinstance(self, type):
-        settings = ", ".join(f"{field.name}={recipe(getattr(self, field.name))}" for field in fields(self))
+        shown = (field.name for field in fields(self) if field.repr)  # data are no settings
+        settings = ", ".join(f"{name}={recipe(getattr(self, name))}" for name in shown)
         return f"{type(self).__name__}({settings})"
     if isinstance(self, partial):
         settings = ", ".join(

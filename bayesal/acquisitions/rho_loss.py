@@ -80,7 +80,7 @@ def _check_labels(predictions: Distribution, labels: Tensor) -> None:
         )
     if isinstance(predictions, Categorical):
         classes = predictions.param_shape[-1]
-        if labels.is_floating_point() or labels.is_complex():
+        if len(labels) and (labels.is_floating_point() or labels.is_complex()):
             raise ValueError(f"labels of classes are whole numbers, but they are {labels.dtype}; convert them to int64")
         allowed, expected = (labels >= 0) & (labels < classes), f"a class from 0 to {classes - 1}"
     elif isinstance(predictions, Bernoulli):
