@@ -142,3 +142,30 @@ def softmax_weights(scores: Sequence[float], coldness: float) -> list[float]:
 def softrank_weights(scores: Sequence[float], coldness: float) -> list[float]:
     """Rank 1 is the highest score; scores must be distinct."""
     return [(1 + sum(other > score for other in scores)) ** -coldness for score in scores]
+
+
+# ---- BALanCe: pairs of hypotheses that differ ------------------------------------------------------------------------
+
+PAIRS: list[list[list[float]]] = [FIXTURE[x] + FIXTURE[x][1:] + FIXTURE[x][:1] for x in ("x0", "x2", "x3")]
+"""x0, x2 and x3 as 2K = 6 hypotheses: hypothesis k of the fixture is paired with k + 1 (mod 3)."""
+
+
+def edges_cut(points: Sequence[Point], positions: Sequence[int], edges: Sequence[float]) -> float:
+    """Δ(S) = (1/K) Σ_y p̃(y) Σ_k e_k (1 - Π_i λ_ik(y_i) λ_i(k+K)(y_i)), by enumerating C^|S| configurations."""
+    configurations = product(range(len(points[0][0])), repeat=len(positions))
+    return fsum(
+        probability * edges_cut_by(points, positions, labels, edges)
+        for probability, labels in zip(joint_probabilities(points, positions), configurations, strict=True)
+    )
+
+
+def edges_cut_by(
+    points: Sequence[Point], positions: Sequence[int], labels: Sequence[int], edges: Sequence[float]
+) -> float:
+    """(1/K) Σ_k e_k (1 - Π_i λ_ik(y_i) λ_i(k+K)(y_i)) for given labels y."""
+
+    def relative(k: int) -> float:
+        return prod(points[i][k][c] / max(points[i][k]) for i, c in zip(positions, labels, strict=True))
+
+    pairs = len(edges)
+    return fsum(edges[k] * (1 - relative(k) * relative(k + pairs)) for k in range(pairs)) / pairs

@@ -39,7 +39,7 @@ def balance(predictions: Distribution, edges: Shaped[Tensor, "K"]) -> Float[Tens
             stacklevel=2,
         )
 
-    def score(logs: Float[Tensor, "n 2K ... C"]) -> Float[Tensor, "n ..."]:
+    def score(logs: Float[Tensor, "n J ... C"]) -> Float[Tensor, "n ..."]:
         probabilities = logs.movedim(1, -1).exp()
         apart = contradictions(probabilities, pairs.to(logs.device)) @ weights[pairs].to(logs)
         return (probabilities.mean(dim=-1) * apart).sum(dim=-1) / len(weights)

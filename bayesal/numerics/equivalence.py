@@ -1,6 +1,6 @@
 """Equivalence classes of hypotheses: which of them differ enough to be worth telling apart, and what tells them apart.
 
-One draw of 2K hypotheses is K pairs: pair k is the hypotheses k and k + K. A pair has an edge where its two classifiers
+One draw of J = 2K hypotheses is K pairs: pair k is the hypotheses k and k + K. A pair has an edge where its two classifiers
 disagree on enough of some unlabelled points, the Hamming set; else the two are of one class, and no label need be spent
 on them (equivalence class annealing; Zhang, Khan, Grossman and Chen, ICLR 2023).
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 ELEMENTS = 2**22  # numbers in one scratch array
 
 
-def votes(log_probabilities: Float[Tensor, "H 2K C"]) -> Int[Tensor, "H 2K"]:
+def votes(log_probabilities: Float[Tensor, "H J C"]) -> Int[Tensor, "H J"]:
     """The class each hypothesis finds likeliest at each point (ties: the first). Raises ValueError for NaN."""
     likeliest, classes = log_probabilities.max(dim=2)
     if bool(likeliest.isnan().any()):
@@ -25,7 +25,7 @@ def votes(log_probabilities: Float[Tensor, "H 2K C"]) -> Int[Tensor, "H 2K"]:
     return classes
 
 
-def hamming_distances(votes: Int[Tensor, "H 2K"]) -> Float[Tensor, "K"]:
+def hamming_distances(votes: Int[Tensor, "H J"]) -> Float[Tensor, "K"]:
     """d_k = mean_i 1[a_ik ≠ a_i(k+K)], the share of the Hamming set on which pair k disagrees, from 0 to 1 (float64).
 
     Raises ValueError for no points and for an odd number of hypotheses.
@@ -60,7 +60,7 @@ def annealed_threshold(error: float | int, ratio: float | int) -> float:
     return float(error) / float(ratio)
 
 
-def expected_error(log_probabilities: Float[Tensor, "H 2K C"]) -> float:
+def expected_error(log_probabilities: Float[Tensor, "H J C"]) -> float:
     """ε = mean_i (1 - max_c p̄_ic): how often the model expects to be wrong, for when there are no labels to ask.
 
     Right in the mean for a calibrated model; an overconfident one anneals sooner. Raises ValueError for no points and
@@ -76,7 +76,7 @@ def expected_error(log_probabilities: Float[Tensor, "H 2K C"]) -> float:
     return min(max(1 - right / len(log_probabilities), 0.0), 1.0)
 
 
-def contradictions(probabilities: Float[Tensor, "... C 2K"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
+def contradictions(probabilities: Float[Tensor, "... C J"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
     """1 - λ_k(c) λ_k+K(c) for these pairs k, λ_j(c) = p_j(c) / max p_j: from 0, where c is what both find likeliest,
     to 1, where one of the two is sure that it is not c.
 

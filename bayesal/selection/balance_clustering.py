@@ -19,7 +19,7 @@ ROWS = 2**10  # rows of similarities in one product
 
 @dataclass(frozen=True, eq=False)
 class BALanCeClustering:
-    """B medoids under the similarity I(i, j) = Δ(i) + Δ(j) - Δ({i, j}) (Zhang, Khan, Grossman and Chen, ICLR 2023).
+    """B medoids under the similarity I(i, i') = Δ(i) + Δ(i') - Δ({i, i'}) (Zhang, Khan, Grossman and Chen, ICLR 2023).
 
     A rule over log-probabilities ``N 2K C`` of the same 2K hypotheses at every row, in any float dtype: k and k + K are
     the pair k. ``edges``: e_k for each pair, True or 1 where its classifiers differ, or any weights of at least 0. It
@@ -70,14 +70,14 @@ class BALanCeClustering:
         return alone.gains(alone.init(rows, generator=Generator()))
 
 
-def similarities(rows: Float[Tensor, "N 2K C"], weights: Float[Tensor, "K"]) -> Float[Tensor, "N N"]:
-    """I(i, j) = Δ(i) + Δ(j) - Δ({i, j}) of all pairs of rows, also of i = j, for edges of these weights.
+def similarities(rows: Float[Tensor, "N J C"], weights: Float[Tensor, "K"]) -> Float[Tensor, "N N"]:
+    """I(i, i') = Δ(i) + Δ(i') - Δ({i, i'}) of all pairs of rows, also of i = i', for edges of these weights.
 
     It is an inner product, so that all are one matrix product and nothing cancels:
 
-        I(i, j) = (1/2K²) Σ_hk e_k U_i[h, k] U_j[h, k],    U_i[h, k] = Σ_c p_ih(c) (1 - Λ_ik(c)),
+        I(i, i') = (1/2K²) Σ_jk e_k U_i[j, k] U_i'[j, k],    U_i[j, k] = Σ_c p_ij(c) (1 - Λ_ik(c)),
 
-    with h over the 2K hypotheses and Λ as in :class:`BatchBALanCe`; Δ(i) is the same sum over U_i alone. In the rows'
+    with j over the 2K hypotheses and Λ as in :class:`BatchBALanCe`; Δ(i) is the same sum over U_i alone. In the rows'
     precision, at least float32. Memory: the result, half the rows, and the features U of a few hypotheses at a time.
     """
     pairs = weights.nonzero().squeeze(1)
@@ -105,5 +105,5 @@ def _updated(medoids: Int[Tensor, "B"], similar: Float[Tensor, "N N"]) -> Int[Te
     return updated
 
 
-def _probabilities(rows: Float[Tensor, "n 2K C"]) -> Float[Tensor, "n C 2K"]:
+def _probabilities(rows: Float[Tensor, "n J C"]) -> Float[Tensor, "n C J"]:
     return log_probabilities(rows).transpose(1, 2).exp()

@@ -21,9 +21,9 @@ class Undecided:
     expected to be left if hypothesis j is right. ``instead``: where no pair has an edge, the state of BatchBALD.
     """
 
-    rows: Float[Tensor, "N 2K C"]
+    rows: Float[Tensor, "N J C"]
     pairs: Int[Tensor, "P"]
-    left: Float[Tensor, "2K P"]
+    left: Float[Tensor, "J P"]
     instead: Taken | None = None
 
 
@@ -99,14 +99,14 @@ class BatchBALanCe:
 
 
 def _expected(
-    probabilities: Float[Tensor, "n C 2K"], pairs: Int[Tensor, "P"], left: Float[Tensor, "2K P"]
+    probabilities: Float[Tensor, "n C J"], pairs: Int[Tensor, "P"], left: Float[Tensor, "J P"]
 ) -> Float[Tensor, "n"]:
     """Σ_jkc left[j, k] p_nj(c) (1 - Λ_nk(c)): products in the rows' precision, the last sum in float64."""
     reached = probabilities @ left.to(probabilities.dtype)
     return reached.mul_(contradictions(probabilities, pairs)).sum(2).double().sum(1)
 
 
-def _probabilities(rows: Float[Tensor, "n 2K C"]) -> Float[Tensor, "n C 2K"]:
+def _probabilities(rows: Float[Tensor, "n J C"]) -> Float[Tensor, "n C J"]:
     # exp(-80) adds nothing to a sum, but what is below exp(-87) is not a normal float32 and ten times as slow
     return log_probabilities(rows).transpose(1, 2).contiguous().clamp_min_(-80).exp_()
 
