@@ -3,6 +3,11 @@
 from bayesal.acquisitions.balance import balance as balance
 from bayesal.acquisitions.bald import bald as bald
 from bayesal.acquisitions.balentacq import balentacq as balentacq
+from bayesal.acquisitions.causal import mu_bald as mu_bald
+from bayesal.acquisitions.causal import mu_rho_bald as mu_rho_bald
+from bayesal.acquisitions.causal import propensity_score as propensity_score
+from bayesal.acquisitions.causal import rho_bald as rho_bald
+from bayesal.acquisitions.causal import tau_bald as tau_bald
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
