@@ -1,5 +1,7 @@
 """Views: a belief, prepared once, becomes a look (points in, rows out)."""
 
+from bayesal.views.causal import Causal as Causal
+from bayesal.views.causal import Propensity as Propensity
 from bayesal.views.moments import MomentScore as MomentScore
 from bayesal.views.predictive import Predictions as Predictions
 from bayesal.views.predictive import Predictive as Predictive
