@@ -12,15 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bayesal.numerics.gaussian import (
-    as_covariance,
-    as_noise,
-    as_variance,
-    as_weights,
-    information,
-    mean_information,
-    mean_reduction,
-)
+from bayesal.numerics.gaussian import information, mean_information, mean_reduction
+from bayesal.numerics.gaussian_door import as_covariance, as_noise, as_variance, as_weights
 
 
 def gaussian_bald(variance: Float[Tensor, "N"], noise: float | Float[Tensor, "..."]) -> Float[Tensor, "N"]:

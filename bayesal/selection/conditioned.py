@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.linalg import solve_triangular
 
-from bayesal.numerics.gaussian import as_covariance, as_variance
+from bayesal.numerics.gaussian_door import as_covariance, as_variance
 
 
 @runtime_checkable

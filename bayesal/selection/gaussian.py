@@ -14,13 +14,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor
 
-from bayesal.numerics.gaussian import (
-    as_noise,
-    as_weights,
-    information,
-    mean_information,
-    mean_reduction,
-)
+from bayesal.numerics.gaussian import information, mean_information, mean_reduction
+from bayesal.numerics.gaussian_door import as_noise, as_weights
 from bayesal.selection.conditioned import Conditioned, Kernel
 
 
