@@ -1,8 +1,8 @@
 """Equivalence classes of hypotheses: which of them differ enough to be worth telling apart, and what tells them apart.
 
-One draw of J = 2K hypotheses is K pairs: pair k is the hypotheses k and k + K. A pair has an edge where its two classifiers
-disagree on enough of some unlabelled points, the Hamming set; else the two are of one class, and no label need be spent
-on them (equivalence class annealing; Zhang, Khan, Grossman and Chen, ICLR 2023).
+One draw of J = 2K hypotheses is K pairs: pair k is the hypotheses k and k + K. A pair has an edge where its two
+classifiers disagree on enough of some unlabelled points, the Hamming set; else the two are of one class, and no label
+need be spent on them (equivalence class annealing; Zhang, Khan, Grossman and Chen, ICLR 2023).
 """
 
 import math

@@ -108,7 +108,8 @@ def _expected(
 
 def _probabilities(rows: Float[Tensor, "n J C"]) -> Float[Tensor, "n C J"]:
     # exp(-80) adds nothing to a sum, but what is below exp(-87) is not a normal float32 and ten times as slow
-    return log_probabilities(rows).transpose(1, 2).contiguous().clamp_min_(-80).exp_()
+    copy = log_probabilities(rows).transpose(1, 2).clone(memory_format=torch.contiguous_format)
+    return copy.clamp_min_(-80).exp_()
 
 
 def _step(rows: Tensor) -> int:
