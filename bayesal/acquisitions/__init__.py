@@ -11,6 +11,8 @@ from bayesal.acquisitions.causal import tau_bald as tau_bald
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
+from bayesal.acquisitions.moments import moment_matched_bald as moment_matched_bald
+from bayesal.acquisitions.moments import moment_matched_entropy as moment_matched_entropy
 from bayesal.acquisitions.rho_loss import label_loss as label_loss
 from bayesal.acquisitions.rho_loss import rho_loss as rho_loss
 from bayesal.acquisitions.uncertainty import entropy as entropy
