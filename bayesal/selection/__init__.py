@@ -7,8 +7,11 @@ from bayesal.selection.gaussian import BatchALC as BatchALC
 from bayesal.selection.gaussian import BatchEPIG as BatchEPIG
 from bayesal.selection.gaussian import JointBALD as JointBALD
 from bayesal.selection.greedy import grow as grow
+from bayesal.selection.jepig import JEPIG as JEPIG
+from bayesal.selection.kbald import KBALD as KBALD
 from bayesal.selection.power import power as power
 from bayesal.selection.power import softmax as softmax
 from bayesal.selection.power import softrank as softrank
 from bayesal.selection.random import random as random
+from bayesal.selection.retrained_jepig import RetrainedJEPIG as RetrainedJEPIG
 from bayesal.selection.top import top as top

@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from bayesal.selection.resampling import thin
+from bayesal.selection.rows import log_probabilities
 
+ELEMENTS = 2**19  # numbers in one scratch array
 BLOCK = 512  # configurations in one matrix product: wide enough for the product, few enough to stay in the cache
 
 
@@ -50,6 +52,11 @@ class Configurations:
         posteriors = self.posteriors[configuration].mul_(point.T[label])
         return Configurations(posteriors.div_(posteriors.sum(1, keepdim=True)), kept_weights, exact)
 
+    def thinned(self, most: int, *, generator: Generator) -> "Configurations":
+        """At most ``most`` of them, weighted so that every mean stays right on average."""
+        kept, weights = thin(self.weights, most, generator=generator)
+        return Configurations(self.posteriors[kept], weights, self.exact and len(kept) == len(self))
+
     def merged(self, most: int) -> "Configurations":
         """At most ``most`` groups of configurations that lead to similar beliefs.
 
@@ -85,14 +92,25 @@ class Configurations:
         Each bracket is an information, at least 0 and at most H(w | y_m). Weighing the second term by the same
         posteriors as the first, instead of 1/K, cuts the standard deviation of sampled sums by up to 4.
         """
-        n, _, num_classes = log_probabilities.shape
+        n, num_hypotheses, num_classes = log_probabilities.shape
         probabilities = log_probabilities.exp()
         given_hypothesis = -probabilities.mul(log_probabilities.clamp_min(-1e4)).sum(2)  # exp(-1e4) is 0: 0 log 0 = 0
         known = given_hypothesis.double() @ self.hypotheses
 
-        flat = probabilities.transpose(1, 2).reshape(n * num_classes, -1)
+        flat = probabilities.transpose(1, 2).reshape(n * num_classes, num_hypotheses)
         uncertain = torch.zeros(n * num_classes, dtype=torch.float64, device=flat.device)
         for posteriors, weights in zip(self.posteriors.split(BLOCK), self.weights.split(BLOCK), strict=True):
             labels = (flat @ posteriors.T).clamp_min_(torch.finfo(flat.dtype).tiny)  # p(c | y_m)
             uncertain -= labels.mul_(labels.log()) @ weights.to(labels.dtype)  # 3 times faster than torch.special.entr
         return uncertain.view(n, num_classes).sum(1) - known
+
+    def information_at(self, rows: Float[Tensor, "N K C"], positions: Int[Tensor, "R"]) -> Float[Tensor, "R"]:
+        """``information`` of the log-probabilities at these positions, in any float dtype, some rows at a time."""
+        _, num_hypotheses, num_classes = rows.shape
+        step = max(1, ELEMENTS // (num_classes * max(num_hypotheses, BLOCK)))
+        return torch.cat([self.information(log_probabilities(rows[some])) for some in positions.split(step)])
+
+
+def rounding(rows: Tensor) -> float:
+    """Informations, and differences of them, below this mean nothing."""
+    return 1e-12 if rows.dtype == torch.float64 else 1e-6

@@ -1,0 +1,128 @@
+"""k-BALD: BatchBALD from the labels of at most k points at a time, which nothing saturates."""
+
+from dataclasses import dataclass
+from math import comb
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Generator, Tensor
+
+from bayesal.selection.configurations import Configurations, rounding
+from bayesal.selection.rows import check_log_probabilities, log_probabilities
+
+MOST_LABELS = 100_000  # in which the labels of order - 1 points may turn out
+
+
+@dataclass(frozen=True, eq=False)
+class Subsets:
+    """What a label tells when the labels of a few of the points taken are known.
+
+    ``sums[u, n]`` = Σ_{U ⊆ S, |U| = u} I(y_n; w | y_U) for u = 0 ... order - 1. ``configurations[u]``: the labels of a
+    subset of u points, any of the |S| choose u with the same probability, for u = 0 ... order - 2 as far as there are
+    such subsets. ``lowest``: the smallest gain that was the best there was; ``gains`` and ``best`` write it here.
+    """
+
+    rows: Float[Tensor, "N K C"]
+    size: int
+    sums: Float[Tensor, "order N"]
+    configurations: tuple[Configurations, ...]
+    lowest: Float[Tensor, ""]
+    generator: Generator
+
+
+@dataclass(frozen=True)
+class KBALD:
+    """gain(n | S) = Σ_{U ⊆ S, |U| < order} c_U I(y_n; w | y_U), c_U = Σ_{j < order - |U|} (-1)^j (|S| - |U| choose j).
+
+    The inclusion-exclusion expansion of BatchBALD cut off after the terms of ``order`` labels (Kirsch, 2023,
+    arXiv:2301.09490), in nats. Order 1 is BALD; order 2 is BALD(n) - Σ_{j ∈ S} I(y_n; y_j), at N K C² a pick; the
+    first ``order`` picks have BatchBALD's gains exactly. A greedy rule over log-probabilities ``N K C`` of the same K
+    hypotheses at every row, in any float dtype.
+
+    Nothing is sampled and nothing saturates at ln K. But what many alike points share is taken away more than once, so
+    that gains may be negative: picks go on, and ``notes`` says so.
+
+    Raises ValueError for rows that are not log-probabilities ``N K C``, and if C^(order - 1) is more than 100 000.
+    """
+
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        if self.order < 1:
+            raise ValueError(f"order must be at least 1, but it is {self.order}")
+
+    def init(self, rows: Shaped[Tensor, "N ..."], /, *, generator: Generator) -> Subsets:
+        """Nothing taken yet: there is only the empty subset."""
+        check_log_probabilities(rows, "KBALD")
+        num_labels = rows.shape[2] ** (self.order - 1)
+        if num_labels > MOST_LABELS:
+            raise ValueError(
+                f"the labels of {self.order - 1} points with {rows.shape[2]} classes can turn out in {num_labels} "
+                f"ways, but KBALD lists at most {MOST_LABELS}; lower the order (now {self.order})"
+            )
+        rows = rows.detach()
+        dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
+        nothing = Configurations.none_taken(rows.shape[1], dtype=dtype, device=rows.device)
+        sums = torch.zeros(self.order, len(rows), dtype=torch.float64, device=rows.device)
+        sums[0] = _information(rows, nothing)
+        return Subsets(rows, 0, sums, (nothing,), sums.new_full((), torch.inf), generator)
+
+    def gains(self, state: Subsets, /) -> Float[Tensor, "N"]:
+        """The gain of every row, of any sign."""
+        gains = state.sums.new_tensor(_coefficients(state.size, self.order)) @ state.sums
+        if len(gains):
+            state.lowest.clamp_(max=float(gains.max()))
+        return gains
+
+    def best(self, state: Subsets, open: Bool[Tensor, "N"], /) -> tuple[int, float]:
+        """The open row with the largest gain (ties: the lowest), and that gain."""
+        candidates = open.nonzero().squeeze(1)
+        gains = self.gains(state)[candidates]
+        best = int(gains.argmax())
+        state.lowest.clamp_(max=float(gains[best]))
+        return int(candidates[best]), float(gains[best])
+
+    def take(self, state: Subsets, points: Shaped[Tensor, "P ..."], /) -> Subsets:
+        """Every subset of what was taken, with and without each of these points."""
+        check_log_probabilities(points, "KBALD")
+        for point in log_probabilities(points.detach()).to(state.configurations[0].posteriors.dtype).exp():
+            state = self._taken(state, point)
+        return state
+
+    def notes(self, state: Subsets, /) -> tuple[str, ...]:
+        """Whether the best gain of a pick was negative."""
+        if state.lowest >= -10 * rounding(state.rows):
+            return ()
+        return (
+            f"the best gain of a pick, cut off after {self.order} labels, was negative ({float(state.lowest):.3g}): "
+            "many points are alike, and what they share was taken away more than once; choose a smaller batch, a "
+            "higher order or BatchBALD",
+        )
+
+    def _taken(self, state: Subsets, point: Float[Tensor, "K C"]) -> Subsets:
+        before = state.configurations[: self.order - 1]
+        grown = [each.extended(point, len(each) * point.shape[1], generator=state.generator) for each in before]
+        sums = state.sums.clone()
+        for u, subsets in enumerate(grown, start=1):
+            sums[u] += comb(state.size, u - 1) * _information(state.rows, subsets)
+        after = [state.configurations[0]]
+        for u, subsets in enumerate(grown[: self.order - 2], start=1):
+            share = u / (state.size + 1)  # of the subsets of u points, those with this point
+            after.append(_either(subsets, before[u], share) if u < len(before) else subsets)
+        return Subsets(state.rows, state.size + 1, sums, tuple(after), state.lowest.clone(), state.generator)
+
+
+def _coefficients(size: int, order: int) -> list[int]:
+    """c_U for |U| = 0 ... order - 1; there are no subsets of more than ``size`` points."""
+    return [sum((-1) ** j * comb(size - u, j) for j in range(order - u)) if u <= size else 0 for u in range(order)]
+
+
+def _either(one: Configurations, other: Configurations, share: float) -> Configurations:
+    """The first with probability ``share``, else the other."""
+    weights = torch.cat([share * one.weights, (1 - share) * other.weights])
+    return Configurations(torch.cat([one.posteriors, other.posteriors]), weights)
+
+
+def _information(rows: Float[Tensor, "N K C"], configurations: Configurations) -> Float[Tensor, "N"]:
+    information = configurations.information_at(rows, torch.arange(len(rows), device=rows.device))
+    return information.masked_fill_(information < rounding(rows), 0)
