@@ -1,5 +1,6 @@
 """Learning: a pool with labels becomes a belief. Any ``(pool, generator) -> belief`` is a learner."""
 
+from bayesal.learning.distil import distilled as distilled
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
 from bayesal.learning.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -7,6 +8,7 @@ from bayesal.learning.losses import CrossEntropy as CrossEntropy
 from bayesal.learning.losses import GaussianLoss as GaussianLoss
 from bayesal.learning.losses import Loss as Loss
 from bayesal.learning.minimise import minimise as minimise
+from bayesal.learning.soft import SoftCrossEntropy as SoftCrossEntropy
 from bayesal.learning.streams import Streams as Streams
 from bayesal.learning.supervised import Supervised as Supervised
 from bayesal.learning.training import Fit as Fit
