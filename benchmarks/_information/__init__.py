@@ -1,0 +1,1 @@
+"""The information family's jobs, one file each, and how they are compared."""
