@@ -65,13 +65,13 @@ class Conditioned:
         """
         kernel = Inner() if kernel is None else kernel
         rows = rows.detach()
-        variance = as_variance(_variance(kernel, rows), "the rows' variance")
+        variance = as_variance(kernel.variance(rows), "the rows' variance")
         if targets is None:
             targets, target_variance, covariance = rows[:0], variance[:0], variance.new_empty(len(rows), 0)
         else:
             targets = targets.detach().to(rows.device)
-            target_variance = as_variance(_variance(kernel, targets), "the targets' variance")
-            covariance = as_covariance(_covariance(kernel, rows, targets), variance, target_variance)
+            target_variance = as_variance(kernel.variance(targets), "the targets' variance")
+            covariance = as_covariance(kernel.covariance(rows, targets), variance, target_variance)
         return cls(
             kernel,
             rows,
@@ -93,12 +93,11 @@ class Conditioned:
         return state
 
     def _on_one(self, point: Shaped[Tensor, "1 ..."], noise: float) -> "Conditioned":
-        beside = _covariance(self.kernel, self.taken, point)
-        weights = solve_triangular(self.factor, beside, upper=False)
-        left = (_variance(self.kernel, point) - weights.square().sum(0)).clamp_min(0)  # below 0 is rounding
-        scale = (left + noise).sqrt()
-        column = (_covariance(self.kernel, self.rows, point) - self.columns @ weights) / scale
-        target_column = (_covariance(self.kernel, self.targets, point) - self.target_columns @ weights) / scale
+        weights = solve_triangular(self.factor, self._prior(self.taken, point), upper=False)
+        own = self.kernel.variance(point).detach().double()
+        scale = ((own - weights.square().sum(0)).clamp_min(0) + noise).sqrt()  # below 0 is rounding
+        column = (self._prior(self.rows, point) - self.columns @ weights) / scale
+        target_column = (self._prior(self.targets, point) - self.target_columns @ weights) / scale
         size = len(self.taken)
         factor = self.factor.new_zeros(size + 1, size + 1)
         factor[:size, :size] = self.factor
@@ -115,17 +114,10 @@ class Conditioned:
             target_variance=(self.target_variance - target_column[:, 0].square()).clamp_min(0),
         )
 
-
-def _variance(kernel: Kernel, rows: Tensor) -> Float[Tensor, "N"]:
-    if not len(rows):
-        return torch.zeros(0, dtype=torch.float64, device=rows.device)
-    return kernel.variance(rows).detach().double()
-
-
-def _covariance(kernel: Kernel, rows: Tensor, points: Tensor) -> Float[Tensor, "N P"]:
-    if 0 in (len(rows), len(points)):
-        return torch.zeros(len(rows), len(points), dtype=torch.float64, device=rows.device)
-    return kernel.covariance(rows, points).detach().double()
+    def _prior(self, rows: Shaped[Tensor, "N ..."], point: Shaped[Tensor, "1 ..."]) -> Float[Tensor, "N 1"]:
+        if not len(rows):
+            return self.variance.new_empty(0, 1)
+        return self.kernel.covariance(rows, point).detach().double()
 
 
 def _features(rows: Tensor) -> Float[Tensor, "N D"]:
