@@ -54,6 +54,7 @@ def sum_events(predictions: Independent, values: Shaped[Tensor, "..."]) -> Shape
 def log_probabilities(predictions: Distribution, points: slice) -> Float[Tensor, "n K ... C"]:
     """Log-probabilities of these points' classes, at least float32 and without gradient.
 
+    Those given in half precision are normalised again, because their rounding alone moves the sum of probabilities.
     ln 0 is the most negative number instead of -inf: it still has exp = 0, and 0 · ln 0 is then 0 and not NaN.
     """
     raise ValueError(
@@ -72,9 +73,13 @@ def has_classes(predictions: Distribution) -> bool:
 @log_probabilities.register(Categorical)
 def _(predictions: Categorical, points: slice) -> Tensor:
     # What a Categorical was made from is exact; torch derives the logits of probabilities with zeros rounded up.
+    given = predictions.probs if "probs" in vars(predictions) else predictions.logits
+    logs = _wide(given[points])
     if "probs" in vars(predictions):
-        return _without_infinities(_wide(predictions.probs[points]).log())
-    return _without_infinities(_wide(predictions.logits[points]))
+        logs = logs.log()
+    if given.element_size() < 4:
+        logs = logs.log_softmax(-1)  # half precision moved the sum of the probabilities by up to a percent
+    return _without_infinities(logs)
 
 
 @log_probabilities.register(Bernoulli)
