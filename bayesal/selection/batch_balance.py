@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Generator, Tensor
+from torch.nn.functional import threshold
 
 from bayesal.numerics.equivalence import contradictions, edge_weights
 from bayesal.selection.batchbald import BatchBALD, Taken
@@ -107,9 +108,9 @@ def _expected(
 
 
 def _probabilities(rows: Float[Tensor, "n J C"]) -> Float[Tensor, "n C J"]:
-    # exp(-80) adds nothing to a sum, but what is below exp(-87) is not a normal float32 and ten times as slow
-    copy = log_probabilities(rows).transpose(1, 2).clone(memory_format=torch.contiguous_format)
-    return copy.clamp_min_(-80).exp_()
+    # below exp(-87) are no normal float32, and those are ten times as slow: exp(-80) counts as 0
+    logs = log_probabilities(rows).transpose(1, 2).clone(memory_format=torch.contiguous_format)
+    return threshold(logs, -80.0, -torch.inf, inplace=True).exp_()
 
 
 def _step(rows: Tensor) -> int:

@@ -277,6 +277,14 @@ def test_when_all_is_told_apart_the_rest_adds_nothing() -> None:
     assert selection.notes
 
 
+def test_points_that_tell_nothing_of_what_is_left_tie_at_exactly_zero() -> None:
+    classes = torch.tensor([[0, 0, 1, 0], [2, 2, 2, 2], [0, 1, 0, 1], [1, 1, 1, 1]])  # pairs (0, 2) and (1, 3)
+    selection = select(torch.eye(3).log()[classes], 4, torch.tensor([False, True]))
+    assert selection.gains.tolist() == pytest.approx([0.25, 0, 0, 0])
+    assert selection.gains[1:].tolist() == [0, 0, 0]
+    assert selection.ids == [2, 0, 1, 3]
+
+
 def test_one_pair_and_two_classes() -> None:
     rows = random_rows(8, 6, 1, 2)
     value = edges_cut(probabilities(rows), [int(n) for n in select(rows, 3).ids], [1.0])
