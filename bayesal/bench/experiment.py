@@ -45,6 +45,7 @@ def run_experiment(wanted: RunConfig, console: Console) -> tuple[Outcome, Path]:
     """
     started = datetime.now(UTC)
     config = settle(wanted, load_data(wanted, wanted.first_seed))
+    _check_made(config)
     folder = claim(config)
     jobs = [
         Job(config, method, seed, study_folder(folder, method, seed))
@@ -59,6 +60,14 @@ def run_experiment(wanted: RunConfig, console: Console) -> tuple[Outcome, Path]:
     save(outcome, folder)
     write_report(outcome, folder)
     return outcome, folder
+
+
+def _check_made(config: SettledConfig) -> None:
+    """Raises ValueError for a method that lacks what this run does not have."""
+    task = make_task(config, config.first_seed)
+    known = around(task, learner_for(config.posterior, task.data, config.training, validation=task.validation))
+    for name in config.all_methods:
+        method_for(config, name, known)
 
 
 def run_study(job: Job, report: Callable[[Measured], None]) -> None:

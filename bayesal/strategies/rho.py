@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -12,7 +13,27 @@ from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
 from bayesal.selection import top
 from bayesal.strategies.contract import check_batch, ids_at
-from bayesal.types import Inputs, Labels, Look, Posterior, Rule, Selection
+from bayesal.types import Hypotheses, Inputs, Labels, Look, Posterior, Rule, Selection
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Holdout:
+    """A posterior learnt from points of its own, when it is first asked."""
+
+    learner: Callable[[Pool, Generator], Posterior]
+    inputs: Tensor = field(repr=False)
+    labels: Tensor = field(repr=False)
+
+    __repr__ = recipe
+
+    def draw(self, num_hypotheses: int, *, generator: Generator) -> Hypotheses:
+        """K hypotheses of the belief about these points alone."""
+        return self._belief.draw(num_hypotheses, generator=generator)
+
+    @cached_property
+    def _belief(self) -> Posterior:
+        pool = Pool.of(self.inputs, labels=self.labels, progress=False)
+        return self.learner(pool, Generator().manual_seed(0))
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,0 +1,87 @@
+"""The literature as a table: each function is one published method, as view × rule.
+
+A method called without arguments has the defaults of its paper. Its docstring's last lines are its row in the table
+that ``bayesal methods`` prints. There is no registry: on the command line a method is a name of this module or any
+``module:name`` of the user's own.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from bayesal.methods.amounts import mu_bald, mu_rho_bald, propensity, rho_bald, rho_loss, tau_bald, variance
+from bayesal.methods.balancing import balance, balance_clustering, batch_balance, power_balance
+from bayesal.methods.jointly import batchbald, joint_bald, kbald
+from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
+from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
+from bayesal.methods.stochastic import powerbald, softmaxbald, softrankbald
+from bayesal.strategies import Strategy
+
+__all__ = [
+    "alc",
+    "balance",
+    "balance_clustering",
+    "bald",
+    "balentacq",
+    "batch_balance",
+    "batchbald",
+    "entropy",
+    "epig",
+    "jepig",
+    "jepig_retrained",
+    "joint_bald",
+    "kbald",
+    "least_confidence",
+    "margin",
+    "mean_std",
+    "mu_bald",
+    "mu_rho_bald",
+    "power_balance",
+    "powerbald",
+    "propensity",
+    "random",
+    "rho_bald",
+    "rho_loss",
+    "softmaxbald",
+    "softrankbald",
+    "tau_bald",
+    "variance",
+    "variation_ratio",
+]
+
+
+class Row(NamedTuple):
+    """A method's row in the table."""
+
+    name: str
+    summary: str
+    tasks: str
+    needs: str
+    paper: str
+
+
+def describe() -> list[Row]:
+    """The table of methods, read off the docstrings above."""
+    return [_row(name, getattr(sys.modules[__name__], name)) for name in __all__]
+
+
+def named(name: str) -> Callable[..., Strategy[Any]]:
+    """The method of this name, or the user's own at ``module:name``. Raises ValueError with what there is."""
+    if ":" in name:
+        module, _, attribute = name.partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"cannot load the method {name!r}: {error}") from error
+    if name not in __all__:
+        raise ValueError(f"there is no method {name!r}; there are {', '.join(__all__)}, or your own as module:name")
+    return getattr(sys.modules[__name__], name)
+
+
+def _row(name: str, method: Callable[..., Any]) -> Row:
+    text = " ".join((method.__doc__ or "").split())
+    body, _, facts = text.rpartition("Tasks: ")
+    tasks, _, facts = facts.partition(". Needs: ")
+    needs, _, paper = facts.partition(". Paper: ")
+    return Row(name, body.split(". ")[0].strip().rstrip("."), tasks, needs, paper.rstrip("."))
