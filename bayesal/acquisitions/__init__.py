@@ -8,6 +8,9 @@ from bayesal.acquisitions.causal import mu_rho_bald as mu_rho_bald
 from bayesal.acquisitions.causal import propensity_score as propensity_score
 from bayesal.acquisitions.causal import rho_bald as rho_bald
 from bayesal.acquisitions.causal import tau_bald as tau_bald
+from bayesal.acquisitions.class_prior import class_prior_weights as class_prior_weights
+from bayesal.acquisitions.epig import epig as epig
+from bayesal.acquisitions.epig import epig_sampled as epig_sampled
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig

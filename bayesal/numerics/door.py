@@ -18,17 +18,17 @@ def check_axes(predictions: Distribution) -> None:
         raise ValueError(f"predictions need at least one hypothesis, but their batch_shape is {shape}")
 
 
-def check_finite(scores: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
-    """The scores, if every one is a number; else ValueError naming the first point that is not.
+def check_finite(scores: Shaped[Tensor, "N ..."], name: str = "point", first: int = 0) -> Shaped[Tensor, "N ..."]:
+    """The scores, if every one is a number; else ValueError naming the point that is not (``first`` is that of row 0).
 
     NaN and infinities in predictions reach the score of their point, so the check costs one look at N numbers instead
     of one at N K C.
     """
     bad = ~torch.isfinite(scores)
     if bad.any():
-        point = int(bad.nonzero()[0, 0])
+        point = first + int(bad.nonzero()[0, 0])
         raise ValueError(
-            f"the predictions for point {point} are not a distribution: they hold NaN, an infinity or a probability "
+            f"the predictions for {name} {point} are not a distribution: they hold NaN, an infinity or a probability "
             "below 0; check what the model returns there"
         )
     return scores
