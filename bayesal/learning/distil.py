@@ -16,7 +16,7 @@ from bayesal.learning.losses import CrossEntropy
 from bayesal.learning.recipe import SAMPLE
 from bayesal.learning.soft import SoftCrossEntropy
 from bayesal.learning.supervised import Supervised
-from bayesal.types import Inputs, Posterior
+from bayesal.types import Id, Inputs, Label, Look, Posterior
 
 
 def distilled(
@@ -51,7 +51,7 @@ def distilled(
     return pupil(_pool(taught, pool, means), Generator().manual_seed(seed))
 
 
-def _predictive_mean(belief: Posterior, num_hypotheses: int, generator: Generator) -> Any:
+def _predictive_mean(belief: Posterior, num_hypotheses: int, generator: Generator) -> Look:
     hypotheses = belief.draw(num_hypotheses, generator=generator)
 
     @torch.no_grad()
@@ -76,5 +76,5 @@ def _joined(parts: Sequence[Inputs]) -> Tensor:
 
 def _pool(points: Tensor, like: Pool, labels: Tensor | None = None) -> Pool:
     """A pool of these points, the first of which have labels."""
-    known = None if labels is None else dict(enumerate(labels.numpy()))
+    known: dict[Id, Label] = {} if labels is None else dict(enumerate(labels.numpy()))
     return Pool.of(points, labels=known, chunk_size=like.chunk_size, progress=like.progress)
