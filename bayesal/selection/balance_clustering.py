@@ -26,8 +26,10 @@ class BALanCeClustering:
     costs N² similarities, so narrow the pool first, to a few thousand rows by :func:`power` on ``balance``.
 
     The first medoids are drawn by ``power`` on Δ. Every other row joins the medoid it is most similar to, and the
-    medoid of a cluster becomes the member with the largest sum of similarities to the others (ties: the first), until
-    nothing changes or after ``max_iterations``. The positions come in the order in which the first medoids were drawn.
+    medoid of a cluster becomes the member with the largest sum of similarities to the others, until nothing changes or
+    after ``max_iterations``. Of equals it is the first, but a medoid stays where no member is better: two members
+    always tie, and so does a medoid with points that tell nothing. The positions come in the order in which the first
+    medoids were drawn.
 
     If no pair has an edge, Δ is 0 for every batch: a UserWarning, and a draw by ``power`` on the rows' BALD instead.
     Raises ValueError for a batch below 0 or above N, for rows that are not such log-probabilities, for NaN, for an odd
@@ -88,8 +90,10 @@ def similarities(rows: Float[Tensor, "N J C"], weights: Float[Tensor, "K"]) -> F
         features = (log_probabilities(some).exp() @ apart).mul_(root).flatten(1)
         for i in range(0, len(rows), ROWS):  # the upper half, since the lower is the same
             similar[i : i + ROWS, i:].addmm_(features[i : i + ROWS], features[i:].T)
-    for i in range(ROWS, len(rows), ROWS):
+    for i in range(0, len(rows), ROWS):
         similar[i : i + ROWS, :i] = similar[:i, i : i + ROWS].T
+        own = similar[i : i + ROWS, i : i + ROWS]
+        own.copy_(own.triu() + own.triu(1).T)  # a product is symmetric up to rounding only, and that would break ties
     return similar
 
 
@@ -100,8 +104,9 @@ def _updated(medoids: Int[Tensor, "B"], similar: Float[Tensor, "N N"]) -> Int[Te
     by_cluster = clusters.argsort(stable=True)
     updated = medoids.clone()
     for cluster, members in enumerate(by_cluster.split(clusters.bincount(minlength=len(medoids)).tolist())):
-        inside = similar[members[:, None], members]
-        updated[cluster] = members[(inside.sum(dim=1, dtype=torch.float64) - inside.diagonal()).argmax()]
+        totals = similar[members[:, None], members].fill_diagonal_(0).sum(dim=1, dtype=torch.float64)
+        if float(totals.max()) > float(totals[members == medoids[cluster]]):
+            updated[cluster] = members[totals.argmax()]
     return updated
 
 
