@@ -43,9 +43,7 @@ def sampled_information(
         for some in torch.arange(points, device=mean.device).split(max(1, step // len(draws))):
             labels = mean[some][:, k] + scale[some][:, k] * own
             likelihood = _log_densities(labels, mean[some, None], scale[some, None])
-            sums[some] += ((likelihood + posterior).logsumexp(2) - likelihood.logsumexp(2) + math.log(hypotheses)).sum(
-                1
-            )
+            sums[some] += ((likelihood + posterior).logsumexp(2) - likelihood.logsumexp(2)).sum(1)
     dtype = torch.promote_types(predictions.mean.dtype, targets.mean.dtype)
     return check_finite(sums / num_draws + math.log(hypotheses)).to(torch.promote_types(dtype, torch.float32))
 
