@@ -97,11 +97,21 @@ def _of_vectors(
     whitened, others = _whitened(deviations, noise), _whitened(target_deviations, target_noise)
     correlations = torch.einsum("ndk,tek->ntde", whitened, others)
     identity = torch.eye(correlations.shape[2]).to(correlations)
-    left = torch.linalg.cholesky(identity - correlations @ correlations.mT)
+    left = _cholesky(identity - correlations @ correlations.mT)
     return -left.diagonal(dim1=2, dim2=3).log().sum(2) @ weights
 
 
 def _whitened(deviations: Float[Tensor, "n D K"], noise: Float[Tensor, "n D"]) -> Float[Tensor, "n D K"]:
     """V^-½ times the deviations, V^½ the Cholesky factor of the labels' covariance."""
     covariance = deviations @ deviations.mT + torch.diag_embed(noise)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), deviations, upper=False)
+    return torch.linalg.solve_triangular(_cholesky(covariance), deviations, upper=False)
+
+
+def _cholesky(matrices: Float[Tensor, "... D D"]) -> Float[Tensor, "... D D"]:
+    factors, failed = torch.linalg.cholesky_ex(matrices)
+    if bool(failed.any()):
+        raise ValueError(
+            "the noise of some outputs is so small beside the spread of the hypotheses that float64 cannot tell their "
+            "covariance from a singular one; give the noise a floor"
+        )
+    return factors

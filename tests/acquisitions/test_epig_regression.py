@@ -265,6 +265,12 @@ def test_very_small_noise_gives_a_large_number_and_not_an_infinite_one():
     assert float(epig(line, line)) == pytest.approx(-0.5 * math.log(2e-12), rel=1e-3)
 
 
+def test_noise_too_small_for_the_covariance_of_outputs_is_refused():
+    same = Independent(numbers(torch.tensor(FIRST)[None, :, None].expand(1, 4, 3), 1e-12), 1)
+    with pytest.raises(ValueError, match="give the noise a floor"):
+        epig(same, same)
+
+
 @both
 def test_what_has_no_pairs_is_refused(score):
     points = random_numbers(0, 4, 6)
