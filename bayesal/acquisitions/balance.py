@@ -40,7 +40,7 @@ def balance(predictions: Distribution, edges: Shaped[Tensor, "K"]) -> Float[Tens
         )
 
     def score(logs: Float[Tensor, "n J ... C"]) -> Float[Tensor, "n ..."]:
-        probabilities = logs.movedim(1, -1).exp()
+        probabilities = logs.exp().movedim(1, -1).contiguous()  # hypotheses last: many, and summed over
         apart = contradictions(probabilities, pairs.to(logs.device)) @ weights[pairs].to(logs)
         return (probabilities.mean(dim=-1) * apart).sum(dim=-1) / len(weights)
 

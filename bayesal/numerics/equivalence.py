@@ -77,15 +77,16 @@ def expected_error(log_probabilities: Float[Tensor, "H J C"]) -> float:
 
 
 def contradictions(probabilities: Float[Tensor, "... C J"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
-    """1 - λ_k(c) λ_k+K(c) for these pairs k, λ_j(c) = p_j(c) / max p_j: from 0, where c is what both find likeliest,
-    to 1, where one of the two is sure that it is not c.
+    """1 - λ_k(c) λ_k+K(c) for these pairs k (ascending), with λ_j(c) = p_j(c) / max p_j; the hypotheses are the last axis.
 
-    The hypotheses are the last axis. Entries are exact to one rounding of 1.
+    From 0, where c is what both find likeliest, to 1, where one of the two is sure that it is not c. Entries are exact
+    to one rounding of 1.
     """
     relative = probabilities / probabilities.amax(dim=-2, keepdim=True)
     relative.clamp_min_(1e-18)  # a product below the smallest normal number would cost a hundred times as much
-    first, second = pairs, pairs + probabilities.shape[-1] // 2
-    return torch.rsub(relative.index_select(-1, first).mul_(relative.index_select(-1, second)), 1)
+    first, second = relative.chunk(2, dim=-1)
+    apart = torch.rsub(first * second, 1)
+    return apart if len(pairs) == apart.shape[-1] else apart.index_select(-1, pairs)
 
 
 def number_of_pairs(num_hypotheses: int) -> int:
