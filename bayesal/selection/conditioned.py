@@ -15,6 +15,8 @@ from torch.linalg import solve_triangular
 
 from bayesal.numerics.gaussian_door import as_covariance, as_variance
 
+BLOCK = 16  # columns
+
 
 @runtime_checkable
 class Kernel(Protocol):
@@ -41,7 +43,8 @@ class Conditioned:
     """What is left to know. ``variance`` and ``covariance`` are given the labels of the ``taken``, whatever they are.
 
     ``factor`` is the Cholesky factor of the covariance of their labels; ``columns`` are U, the rows' covariances with
-    those labels made independent of each other, and ``target_columns`` the targets'.
+    those labels made independent of each other, and ``target_columns`` the targets', in blocks of ``BLOCK`` columns,
+    so that states share what they have in common and a pick copies little.
     """
 
     kernel: Kernel
@@ -49,8 +52,8 @@ class Conditioned:
     targets: Shaped[Tensor, "M ..."]
     taken: Shaped[Tensor, "P ..."]
     factor: Float[Tensor, "P P"]
-    columns: Float[Tensor, "N P"]
-    target_columns: Float[Tensor, "M P"]
+    columns: tuple[Float[Tensor, "_ N"], ...]
+    target_columns: tuple[Float[Tensor, "_ M"], ...]
     variance: Float[Tensor, "N"]
     covariance: Float[Tensor, "N M"]
     target_variance: Float[Tensor, "M"]
@@ -78,8 +81,8 @@ class Conditioned:
             targets,
             taken=rows[:0],
             factor=variance.new_empty(0, 0),
-            columns=variance.new_empty(len(rows), 0),
-            target_columns=variance.new_empty(len(targets), 0),
+            columns=(),
+            target_columns=(),
             variance=variance,
             covariance=covariance,
             target_variance=target_variance,
@@ -93,31 +96,42 @@ class Conditioned:
         return state
 
     def _on_one(self, point: Shaped[Tensor, "1 ..."], noise: float) -> "Conditioned":
-        weights = solve_triangular(self.factor, self._prior(self.taken, point), upper=False)
-        own = self.kernel.variance(point).detach().double()
-        scale = ((own - weights.square().sum(0)).clamp_min(0) + noise).sqrt()  # below 0 is rounding
-        column = (self._prior(self.rows, point) - self.columns @ weights) / scale
-        target_column = (self._prior(self.targets, point) - self.target_columns @ weights) / scale
+        weights = solve_triangular(self.factor, self._prior(self.taken, point)[:, None], upper=False)[:, 0]
+        own = self.kernel.variance(point).detach().double()[0]
+        scale = ((own - weights.square().sum()).clamp_min(0) + noise).sqrt()  # below 0 is rounding
+        column = (self._prior(self.rows, point) - _combined(weights, self.columns)) / scale
+        target_column = (self._prior(self.targets, point) - _combined(weights, self.target_columns)) / scale
         size = len(self.taken)
         factor = self.factor.new_zeros(size + 1, size + 1)
         factor[:size, :size] = self.factor
-        factor[size, :size] = weights[:, 0]
-        factor[size, size] = scale[0]
+        factor[size, :size] = weights
+        factor[size, size] = scale
         return replace(
             self,
             taken=torch.cat([self.taken, point]),
             factor=factor,
-            columns=torch.cat([self.columns, column], 1),
-            target_columns=torch.cat([self.target_columns, target_column], 1),
-            variance=(self.variance - column[:, 0].square()).clamp_min(0),
-            covariance=self.covariance - column * target_column.T,
-            target_variance=(self.target_variance - target_column[:, 0].square()).clamp_min(0),
+            columns=_appended(self.columns, column),
+            target_columns=_appended(self.target_columns, target_column),
+            variance=(self.variance - column.square()).clamp_min(0),
+            covariance=self.covariance - torch.outer(column, target_column),
+            target_variance=(self.target_variance - target_column.square()).clamp_min(0),
         )
 
-    def _prior(self, rows: Shaped[Tensor, "N ..."], point: Shaped[Tensor, "1 ..."]) -> Float[Tensor, "N 1"]:
+    def _prior(self, rows: Shaped[Tensor, "N ..."], point: Shaped[Tensor, "1 ..."]) -> Float[Tensor, "N"]:
         if not len(rows):
-            return self.variance.new_empty(0, 1)
-        return self.kernel.covariance(rows, point).detach().double()
+            return self.variance.new_empty(0)
+        return self.kernel.covariance(rows, point).detach().double()[:, 0]
+
+
+def _appended(blocks: tuple[Tensor, ...], column: Float[Tensor, "N"]) -> tuple[Tensor, ...]:
+    if blocks and len(blocks[-1]) < BLOCK:
+        return (*blocks[:-1], torch.cat([blocks[-1], column[None]]))
+    return (*blocks, column[None])
+
+
+def _combined(weights: Float[Tensor, "P"], blocks: tuple[Tensor, ...]) -> Float[Tensor, "N"] | float:
+    # Not strict: no weights split into one empty part, of no block.
+    return sum((some @ block for some, block in zip(weights.split(BLOCK), blocks, strict=False)), 0.0)
 
 
 def _features(rows: Tensor) -> Float[Tensor, "N D"]:
