@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
+from bayesal.selection import configurations as module
 from bayesal.selection.configurations import Configurations
 from tests.oracles import POOL, joint_entropy, joint_information, joint_probabilities
 
@@ -89,6 +90,34 @@ def test_merging_into_as_many_groups_changes_nothing() -> None:
 def test_merging_everything_forgets_everything() -> None:
     forgotten = after(POINTS[:3]).merged(1)
     assert forgotten.posteriors.tolist() == [pytest.approx([1 / 3] * 3)]
+
+
+def test_a_thinned_enumeration_is_right_on_average() -> None:
+    points = random_points(5, 8, 5, 3)
+    exact = after(points[:4])
+    few = [exact.thinned(20, generator=Generator().manual_seed(seed)) for seed in range(200)]
+    assert all(len(each) <= 20 and not each.exact for each in few)
+    estimates = torch.stack([each.information(points.log()) for each in few])
+    standard_error = estimates.std(0) / len(few) ** 0.5
+    assert ((estimates.mean(0) - exact.information(points.log())).abs() < 5 * standard_error).all()
+
+
+def test_thinning_to_as_many_keeps_all() -> None:
+    kept = after(POINTS[:2]).thinned(9, generator=Generator())
+    assert kept.exact
+    assert torch.equal(kept.posteriors, after(POINTS[:2]).posteriors)
+    assert torch.equal(kept.weights, after(POINTS[:2]).weights)
+
+
+@pytest.mark.parametrize("elements", [1, 3000, 2**30])
+def test_information_at_some_rows_is_that_of_the_rows(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = random_points(6, 20, 5, 3)
+    monkeypatch.setattr(module, "ELEMENTS", elements)
+    for positions in (torch.tensor([3, 17, 0]), torch.arange(20), torch.arange(0)):
+        seen = after(points[:2]).information_at(points.log(), positions)
+        assert seen.tolist() == pytest.approx(
+            after(points[:2]).information(points.log())[positions].tolist(), abs=1e-13
+        )
 
 
 @pytest.mark.parametrize("most", [7, 40, 120])
