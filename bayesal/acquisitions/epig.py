@@ -23,7 +23,7 @@ def epig(
 
     Classes (Categorical, Bernoulli; points and targets may have other classes): exact for the K hypotheses,
     I = Σ p(y, y*) ln p(y, y*) / p(y) p(y*), from 0 to the lesser of ``bald`` of the point and of the targets. float32
-    is within 1e-6 of float64. K unrelated hypotheses share (C - 1)(C* - 1) / 2K by chance: draw more of them.
+    is within 1e-6 of float64. Unrelated predictions share up to about (C - 1)(C* - 1) / 2K by chance: draw more.
 
     Numbers (Normal): by matched moments, I = -½ ln(1 - c² / V V*) with V = mean_k σ_k² + var_k μ_k and c =
     cov_k(μ_k, μ*_k), in float64. ``epig_sampled`` estimates the value of the mixture itself.
