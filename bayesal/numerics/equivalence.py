@@ -76,17 +76,25 @@ def expected_error(log_probabilities: Float[Tensor, "H J C"]) -> float:
     return min(max(1 - right / len(log_probabilities), 0.0), 1.0)
 
 
-def contradictions(probabilities: Float[Tensor, "... C J"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
-    """1 - λ_k(c) λ_k+K(c) for these pairs k (ascending), with λ_j(c) = p_j(c) / max p_j; the hypotheses are the last axis.
+def agreements(probabilities: Float[Tensor, "... C J"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
+    """Λ_k(c) = λ_k(c) λ_k+K(c) of these pairs k (ascending), with λ_j(c) = p_j(c) / max p_j, hypotheses last.
 
-    From 0, where c is what both find likeliest, to 1, where one of the two is sure that it is not c. Entries are exact
-    to one rounding of 1.
+    From 0, where one of the two is sure that it is not c, to 1, where c is what both find likeliest.
     """
+    return _product(probabilities / probabilities.amax(dim=-2, keepdim=True), pairs)
+
+
+def contradictions(probabilities: Float[Tensor, "... C J"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
+    """1 - Λ_k(c), to one rounding of 1. See :func:`agreements`."""
     relative = probabilities / probabilities.amax(dim=-2, keepdim=True)
     relative.clamp_min_(1e-18)  # a product below the smallest normal number would cost a hundred times as much
+    return torch.rsub(_product(relative, pairs), 1)
+
+
+def _product(relative: Float[Tensor, "... C J"], pairs: Int[Tensor, "P"]) -> Float[Tensor, "... C P"]:
     first, second = relative.chunk(2, dim=-1)
-    apart = torch.rsub(first * second, 1)
-    return apart if len(pairs) == apart.shape[-1] else apart.index_select(-1, pairs)
+    both = first * second
+    return both if len(pairs) == both.shape[-1] else both.index_select(-1, pairs)
 
 
 def number_of_pairs(num_hypotheses: int) -> int:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Generator, Tensor
 from torch.nn.functional import threshold
 
-from bayesal.numerics.equivalence import contradictions, edge_weights
+from bayesal.numerics.equivalence import agreements, contradictions, edge_weights
 from bayesal.selection.batchbald import BatchBALD, Taken
 from bayesal.selection.rows import check_log_probabilities, log_probabilities
 
@@ -80,7 +80,7 @@ class BatchBALanCe:
             return replace(state, instead=BatchBALD().take(state.instead, points))
         left = state.left
         for point in points.detach().double().log_softmax(2).exp().transpose(1, 2):
-            left = left * (1 - point.T @ contradictions(point, state.pairs)).clamp_min_(0)
+            left = left * (point.T @ agreements(point, state.pairs)).clamp_max_(1)
         return replace(state, left=left)
 
     def limit(self, state: Undecided, /) -> float:

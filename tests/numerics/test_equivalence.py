@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from bayesal.numerics import equivalence
 from bayesal.numerics.equivalence import (
+    agreements,
     annealed_threshold,
     contradictions,
     edge_weights,
@@ -130,6 +131,8 @@ def test_contradictions_are_one_minus_the_relative_likelihoods(seed: int, classe
                 expected = 1 - point[c][k] / best[k] * point[c][k + pairs] / best[k + pairs]
                 assert seen[n][c][k] == pytest.approx(expected, abs=1e-14)
                 assert 0 <= seen[n][c][k] <= 1
+    agreed = agreements(probabilities, torch.arange(pairs))
+    torch.testing.assert_close(agreed, 1 - torch.tensor(seen, dtype=torch.float64), rtol=0, atol=1e-14)
 
 
 def test_only_the_pairs_asked_for_are_compared() -> None:
