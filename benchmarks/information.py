@@ -21,6 +21,7 @@ from benchmarks._information.bald import BALD
 from benchmarks._information.balentacq import BALENTACQ
 from benchmarks._information.batchbald import BATCHBALD
 from benchmarks._information.compare import Line, compare, grow
+from benchmarks._information.epig import EPIG
 from benchmarks._information.gaussian import GAUSSIAN_EPIG, JOINT_BALD
 from benchmarks._information.jepig import JEPIG_JOB
 from benchmarks._information.kbald import TWO_BALD
@@ -28,7 +29,7 @@ from benchmarks._information.sampling import POWER, SOFTMAX, SOFTRANK
 from benchmarks._information.subject import Setting, Subject
 
 JOBS = (
-    *(BALD, BATCHBALD, TWO_BALD, JEPIG_JOB, BALANCE, BATCH_BALANCE, CLUSTERING, BALENTACQ),
+    *(BALD, BATCHBALD, TWO_BALD, EPIG, JEPIG_JOB, BALANCE, BATCH_BALANCE, CLUSTERING, BALENTACQ),
     *(POWER, SOFTMAX, SOFTRANK, JOINT_BALD, GAUSSIAN_EPIG),
 )
 SUBJECTS: dict[str, Subject] = {job.name: job for job in JOBS}

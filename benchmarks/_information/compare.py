@@ -1,15 +1,16 @@
 """Running a subject: agreement, interleaved medians, memory, the floor, growth, and the goals."""
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import median
 from typing import Any
 
 import torch
 
 from benchmarks._compare import Job
-from benchmarks._device import Ceilings, Time, peak, timed
+from benchmarks._device import Ceilings, Time, counted, peak, timed
 from benchmarks._information.subject import Case, Setting, Size, Subject
 from benchmarks._measure import exponent
 
@@ -25,53 +26,46 @@ class Runs:
     """The times of one job, its peak of memory and what it returned."""
 
     job: Job
-    alone: bool
+    device: torch.device
     times: list[Time] = field(default_factory=list)
     mib: float = 0.0
     result: Any = None
 
-    def first(self, device: torch.device) -> None:
+    def first(self) -> None:
         def keep() -> None:
             self.result = self.job()
 
-        self.mib = peak(lambda: self.times.append(timed(keep, device)), device)
-        if self.wall < LONG:
+        self.mib = peak(lambda: self.times.append(timed(keep, self.device)), self.device)
+        if self.seconds < LONG:
             self.times.clear()  # it warmed the caches
 
-    def again(self, device: torch.device, rounds: int) -> bool:
+    def again(self, rounds: int) -> bool:
         """One more run, if another is wanted."""
-        spent = sum(each.wall for each in self.times)
+        spent = sum(counted(each, self.device) for each in self.times)
         wanted = MOST if spent < ENOUGH and rounds > 1 else rounds
         if len(self.times) >= wanted or spent > PATIENCE:
             return False
-        self.times.append(timed(self.job, device))
+        self.times.append(timed(self.job, self.device))
         return True
 
-    @property
-    def wall(self) -> float:
-        return median(each.wall for each in self.times)
-
-    @property
-    def processor(self) -> float:
-        return median(each.processor for each in self.times)
+    def median(self, of: Callable[[Time], float]) -> float:
+        return median(of(each) for each in self.times)
 
     @property
     def seconds(self) -> float:
-        """What is compared: of the clock, or with one thread of the processor, which others disturb less."""
-        return self.processor if self.alone else self.wall
+        return self.median(lambda each: counted(each, self.device))
 
 
 def measured(jobs: Mapping[str, Job], device: torch.device, rounds: int) -> dict[str, Runs]:
     """Every job at least once, taking turns, so that a busy moment of the machine does not hit one alone."""
-    alone = device.type == "cpu" and torch.get_num_threads() == 1
-    runs = {name: Runs(job, alone) for name, job in jobs.items()}
+    runs = {name: Runs(job, device) for name, job in jobs.items()}
     gc.collect()
     gc.freeze()  # a peer that collects garbage in each call should not pay for what others imported
     for each in runs.values():
-        each.first(device)
+        each.first()
     wanting = list(runs.values())
     while wanting:
-        wanting = [each for each in wanting if each.again(device, rounds)]
+        wanting = [each for each in wanting if each.again(rounds)]
     return runs
 
 
@@ -102,9 +96,10 @@ def compare(subject: Subject, setting: Setting, ceilings: Ceilings, rounds: int)
     print(f"\n{subject.title}: {shown(setting.size)}")
     print(f"  {'':44}{'s':>10}{'CPU s':>10}{'of ours':>9}{'of floor':>10}{'MiB':>9}{'runs':>5}")
     for name, each in sorted(runs.items(), key=lambda pair: pair[1].seconds):
+        wall, processor = each.median(attrgetter("wall")), each.median(attrgetter("processor"))
         ratios = f"{each.seconds / ours.seconds:>8.2f}x{each.seconds / floor:>9.2f}x"
         told = f"  {case.tells(each.result)}" if case.tells else ""
-        print(f"  {name:44}{each.wall:>10.4f}{each.processor:>10.4f}{ratios}{each.mib:>9.1f}{len(each.times):>5}{told}")
+        print(f"  {name:44}{wall:>10.4f}{processor:>10.4f}{ratios}{each.mib:>9.1f}{len(each.times):>5}{told}")
     for name, work in case.floors.items():
         reached = work.of_ceilings(ours.seconds, ceilings)
         print(f"  floor, {name}: {floors[name]:.4f} s ({work}); ours reaches {reached}", flush=True)
