@@ -7,6 +7,7 @@ from torch import Tensor
 
 from bayesal import selection
 from bayesal.strategies import Beside, Narrow, Pick, Strategy
+from bayesal.strategies.paired import Paired
 from bayesal.types import Rule
 from bayesal.views import FromPool, Given, Targeted, Targets
 from bayesal.views.annealing import AnnealedBalance, AnnealedRule, Annealing
@@ -63,7 +64,7 @@ def batch_balance(
     Tasks: classification. Needs: Posterior. Paper: Zhang et al. 2023.
     """
     hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
-    return Beside(hamming, AnnealedRule(selection.BatchBALanCe, annealing), 2 * num_hypotheses)
+    return Paired(Beside(hamming, AnnealedRule(selection.BatchBALanCe, annealing), 2 * num_hypotheses))
 
 
 def balance_clustering(
@@ -84,7 +85,7 @@ def balance_clustering(
     first = power_balance(num_hypotheses, 1.0, ratio, threshold, hamming_size, validation)
     hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
     rule = AnnealedRule(selection.BALanCeClustering, annealing)
-    return Narrow(first, num_candidates, Beside(hamming, rule, 2 * num_hypotheses))
+    return Narrow(first, num_candidates, Paired(Beside(hamming, rule, 2 * num_hypotheses)))
 
 
 def _balanced(
@@ -96,7 +97,7 @@ def _balanced(
     validation: tuple[Tensor, Tensor] | None,
 ) -> Strategy[Any]:
     hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
-    return Pick(Targeted(AnnealedBalance(annealing), hamming, 2 * num_hypotheses), rule)
+    return Paired(Pick(Targeted(AnnealedBalance(annealing), hamming, 2 * num_hypotheses), rule))
 
 
 def _hamming(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bayesal import acquisitions, selection
 from bayesal.strategies import Beside, Pick, Strategy
-from bayesal.strategies.gaussian import Either, GrowMoments, GrowSamples, of_target_labels, of_target_variance
+from bayesal.strategies.gaussian import ByTask, Either, GrowMoments, GrowSamples, of_target_labels, of_target_variance
 from bayesal.strategies.retrained import Retrained
 from bayesal.types import Rule
 from bayesal.views import FromPool, Given, Targeted, Targets
@@ -27,14 +27,17 @@ def epig(
     ``targets``: inputs of the kind that will be predicted, by default the pool's own; ``num_targets`` of them are drawn
     in each round. ``target_weights``: how much each counts; ``class_prior``: or the shares of the classes there, if
     nothing else is known of the targets. ``rule``: for batches where many points tell the same,
-    ``functools.partial(selection.power, coldness=1.0)``, or ``jepig``. For a belief with moments, in closed form and
-    one after the other.
+    ``functools.partial(selection.power, coldness=1.0)``, or ``jepig``. For amounts the batch grows one point after the
+    other, in closed form: by the belief's moments, or those of ``num_hypotheses`` functions.
 
     Tasks: classification, multilabel, regression. Needs: Posterior or Moments. Paper: Bickford Smith et al. 2023.
     """
     there = _targets(targets, target_weights, num_targets)
     weigh = None if class_prior is None else partial(acquisitions.class_prior_weights, class_prior=class_prior)
-    sampled = Pick(Targeted(acquisitions.epig, there, num_hypotheses, weigh), rule)
+    one_by_one = Pick(Targeted(acquisitions.epig, there, num_hypotheses, weigh), rule)
+    if weigh is not None or rule is not selection.top:
+        return one_by_one
+    sampled = ByTask(one_by_one, GrowSamples(of_target_labels, there, num_hypotheses))
     return Either(GrowMoments(of_target_labels, there), sampled)
 
 

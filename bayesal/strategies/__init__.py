@@ -8,6 +8,8 @@ from bayesal.strategies.contract import check_batch as check_batch
 from bayesal.strategies.gaussian import Either as Either
 from bayesal.strategies.gaussian import GrowMoments as GrowMoments
 from bayesal.strategies.gaussian import GrowSamples as GrowSamples
+from bayesal.strategies.paired import Paired as Paired
+from bayesal.strategies.retrained import Retrained as Retrained
 from bayesal.strategies.rho import ReducibleLoss as ReducibleLoss
 from bayesal.strategies.single import Blind as Blind
 from bayesal.strategies.single import Grow as Grow

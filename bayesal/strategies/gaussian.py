@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor
+from torch.distributions import Normal
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
@@ -131,6 +132,22 @@ class Either:
             f"this method needs a belief with moments (mean, covariance) or one that draws functions (draw), but "
             f"{type(belief).__name__} has neither"
         )
+
+
+@dataclass(frozen=True, repr=False)
+class ByTask:
+    """``amounts`` where the belief predicts one amount a point (Normal), else ``others``; one point is looked at."""
+
+    others: Strategy[Any]
+    amounts: Strategy[Any]
+
+    __repr__ = recipe
+
+    def __call__(self, belief: Posterior, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
+        with torch.no_grad():
+            probe = belief.draw(1, generator=Generator().manual_seed(0))(pool.gather(pool.ids[:1]))
+        chosen = self.amounts if isinstance(probe, Normal) and len(probe.batch_shape) == 2 else self.others
+        return chosen(belief, pool, batch_size, generator=generator)
 
 
 def _rank(num_hypotheses: int, batch_size: int) -> tuple[str, ...]:

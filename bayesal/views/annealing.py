@@ -31,7 +31,7 @@ class Annealing:
         known = "None" if self.labels is None else f"{len(self.labels)} labels {digest(self.labels)}"
         return f"Annealing(ratio={self.ratio}, threshold={self.threshold}, labels={known})"
 
-    def edges(self, log_probabilities: Float[Tensor, "H 2K C"]) -> Bool[Tensor, "K"]:
+    def edges(self, log_probabilities: Float[Tensor, "H K2 C"]) -> Bool[Tensor, "K"]:
         """e_k of each pair. Raises ValueError for labels of another number than the points of the Hamming set."""
         distances = equivalence.hamming_distances(equivalence.votes(log_probabilities))
         threshold = self.threshold
@@ -39,7 +39,7 @@ class Annealing:
             threshold = equivalence.annealed_threshold(self._error(log_probabilities), self.ratio)
         return equivalence.edges(distances, threshold)
 
-    def _error(self, log_probabilities: Float[Tensor, "H 2K C"]) -> float:
+    def _error(self, log_probabilities: Float[Tensor, "H K2 C"]) -> float:
         if self.labels is None:
             return equivalence.expected_error(log_probabilities)
         if len(self.labels) != len(log_probabilities):
@@ -75,5 +75,5 @@ class AnnealedRule:
 
     __repr__ = recipe
 
-    def __call__(self, log_probabilities: Float[Tensor, "H 2K C"]) -> GreedyRule | ScoredRule:
+    def __call__(self, log_probabilities: Float[Tensor, "H K2 C"]) -> GreedyRule | ScoredRule:
         return self.make(self.annealing.edges(log_probabilities))
