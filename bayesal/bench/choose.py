@@ -19,7 +19,7 @@ from bayesal.methods import random
 from bayesal.strategies import Strategy
 from bayesal.types import Inputs
 
-CLASS_SCORES = ("bald", "entropy", "margin", "least_confidence", "variation_ratio", "mean_std")
+CLASS_SCORES = ("bald", "entropy", "margin", "least_confidence", "variation_ratio", "mean_std", "balentacq")
 AMOUNT_SCORES = ("variance", "bald", "entropy")
 
 
@@ -84,7 +84,8 @@ def _columns(predictions: Distribution) -> dict[str, Tensor]:
         probabilities = predictions.probs.mean(1)
         best = probabilities.max(1)
         said = {"prediction": best.indices, "probability": best.values}
-        return said | {name: getattr(acquisitions, name)(predictions) for name in CLASS_SCORES}
+        names = CLASS_SCORES if predictions.batch_shape[1] > 1 else CLASS_SCORES[:-1]  # BalEntAcq compares hypotheses
+        return said | {name: getattr(acquisitions, name)(predictions) for name in names}
     if isinstance(predictions, Normal):
         mean = predictions.loc.mean(1)
         spread = (predictions.scale.square() + predictions.loc.square()).mean(1) - mean.square()
