@@ -32,7 +32,8 @@ class Subsets:
 
 @dataclass(frozen=True)
 class KBALD:
-    """gain(n | S) = Σ_{U ⊆ S, |U| < order} c_U I(y_n; w | y_U), c_U = Σ_{j < order - |U|} (-1)^j (|S| - |U| choose j).
+    """gain(n | S) = Σ_U c_u I(y_n; w | y_U) over subsets U of S of u < order points, with
+    c_u = Σ_{j < order - u} (-1)^j (s - u choose j) for a batch of s points so far.
 
     The inclusion-exclusion expansion of BatchBALD cut off after the terms of ``order`` labels (Kirsch, 2023,
     arXiv:2301.09490), in nats. Order 1 is BALD; order 2 is BALD(n) - Σ_{j ∈ S} I(y_n; y_j), at N K C² a pick; the
