@@ -12,6 +12,8 @@ from bayesal.data.pool import Pool
 from bayesal.recipe import digest, recipe
 from bayesal.types import Ids
 
+SAMPLE = 64  # targets that are looked at to tell pools apart
+
 
 @dataclass(frozen=True, eq=False)
 class TargetPoints:
@@ -66,7 +68,9 @@ class Given:
             _check_number(self.number)
 
     def __repr__(self) -> str:
-        said = " ".join(filter(None, (f"{len(self._pool())} points", digest(self.inputs), digest(self.weights))))
+        pool = self._pool()
+        numbers = digest(self.inputs) or digest(pool.gather(pool.ids[:SAMPLE]))
+        said = " ".join(filter(None, (f"{len(pool)} points", numbers, digest(self.weights))))
         return f"Given({said}, number={self.number})"
 
     def __call__(self, pool: Pool, /, *, generator: Generator) -> TargetPoints:
