@@ -91,6 +91,14 @@ def _check_shift(config: SettledConfig, data: DataSet) -> None:
         return
     if data.kind != "classification":
         raise ValueError(f"relevant and rare classes need classes, but {data.name} is {data.kind}")
+    assert data.labels is not None
+    if config.relevant is not None:
+        alike, wanted = int((data.labels < len(config.relevant)).sum()), config.validation + num_targets_of(data)
+        if alike < wanted + 2 * len(config.relevant):
+            raise ValueError(
+                f"{data.name} has {alike} points of the relevant classes; {config.validation} for validation and "
+                f"{wanted - config.validation} targets leave too few in the pool: lower --validation"
+            )
     strange = [value for value in config.rare or () if not 0 <= value < len(data.class_names)]
     if strange:
         raise ValueError(

@@ -73,15 +73,14 @@ def load_data(config: RunConfig, seed: int) -> DataSet:
 def make_task(config: SettledConfig, seed: int) -> Task:
     """The task of a settled configuration and a seed.
 
-    In the order of one seeded shuffle: validation points, then, if the pool is shifted, targets, then the initial
-    labels (the same number of each class as far as there are enough), then the rest of the pool, without most of the
-    rare classes and cut to ``pool_size``; then the pool is repeated.
+    In the order of one seeded shuffle: validation points and, if the pool is shifted, targets, both distributed like
+    the test points; then the initial labels (the same number of each class as far as there are enough); then the rest
+    of the pool, without most of the rare classes and cut to ``pool_size``; then the pool is repeated.
     """
     data = load_data(config, seed)
     assert data.labels is not None
     order = torch.randperm(len(data), generator=stream(seed, 0, "split")).numpy()
-    held_out, rest = order[: config.validation], order[config.validation :]
-    targets, rest = _targets(config, data, rest)
+    held_out, targets, rest = _held_out(config, data, order)
     initial = _initial(data, rest, config.initial)
     others = rest[~np.isin(rest, initial)]
     others = _without_most(config, data, others)
@@ -105,14 +104,16 @@ def num_targets_of(data: DataSet) -> int:
     return max(1, min(MOST_TARGETS, len(data) // 10))
 
 
-def _targets(config: SettledConfig, data: DataSet, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points that stand for the test points, and what is left without them. Of a pool not shifted there are none."""
-    if not config.shifted:
-        return rest[:0], rest
-    assert data.labels is not None
-    alike = rest if config.relevant is None else rest[data.labels.numpy()[rest] < len(config.relevant)]
-    targets = alike[: num_targets_of(data)]
-    return targets, rest[~np.isin(rest, targets)]
+def _held_out(config: SettledConfig, data: DataSet, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Validation points, targets and the rest. Of a shifted pool, the first two are distributed like the test points:
+    a model that stops early by other points learns to be right about those."""
+    alike = order
+    if config.relevant is not None:
+        assert data.labels is not None
+        alike = order[data.labels.numpy()[order] < len(config.relevant)]
+    size = num_targets_of(data) if config.shifted else 0
+    held_out, targets = alike[: config.validation], alike[config.validation : config.validation + size]
+    return held_out, targets, order[~np.isin(order, np.concatenate([held_out, targets]))]
 
 
 def _without_most(config: SettledConfig, data: DataSet, points: np.ndarray) -> np.ndarray:

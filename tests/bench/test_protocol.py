@@ -76,6 +76,7 @@ def test_smoke_shrinks_whatever_was_asked(digits: DataSet):
         ({"batch_size": 1500}, "a batch of 1500 was asked for, but the pool has 1238 unlabelled points"),
         ({"validation": 1258}, "digits has 1258 labelled points; 1258 for validation and 1 initial ones"),
         ({"pool_size": 10}, "the pool of 10 points is smaller than the 20 initial labels; raise --pool-size"),
+        ({"relevant": [1, 7], "validation": 200}, r"digits has \d+ points of the relevant classes; 200 for validation"),
         ({"rare": [11]}, "classes 0 ... 9, so 11 cannot be rare"),
     ],
 )

@@ -111,14 +111,16 @@ def test_a_pool_that_is_not_shifted_has_no_targets_of_its_own():
 
 
 def test_where_classes_are_irrelevant_targets_are_relevant_points_outside_the_pool():
-    task = make_task(settled(relevant=[1, 7]), 0)
+    task = make_task(settled(relevant=[1, 7], validation=30), 0)
     assert task.targets is not None
+    assert task.validation is not None
+    assert set(task.validation[1].tolist()) == {0, 1}
     data = load_data(settled(relevant=[1, 7]), 0)
     assert data.labels is not None
     points = torch.as_tensor(np.asarray(data.inputs)).flatten(1).tolist()
     label_of = {tuple(point): label for point, label in zip(points, data.labels.tolist(), strict=True)}
     assert {label_of[tuple(row.tolist())] for row in task.targets.flatten(1)} == {0, 1}
-    rows = torch.cat([task.targets, task.pool.gather(task.pool.ids)]).flatten(1)
+    rows = torch.cat([task.targets, task.validation[0], task.pool.gather(task.pool.ids)]).flatten(1)
     assert len(torch.unique(rows, dim=0)) == len(rows)
     assert set(task.test.labels.tolist()) == {0, 1}
     assert Counter(task.pool.labels.values()) == {0: 2, 1: 2, 2: 2}
