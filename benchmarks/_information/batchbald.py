@@ -66,7 +66,11 @@ BATCHBALD = Subject(
     small={"N": 100, "K": 20, "C": 4, "B": 4, "M": 1_000},
     settings=[
         Setting({"N": 10_000, "K": 100, "C": 10, "B": 5, "M": 10_000}, peers=False),
-        Setting({"N": 1_000, "K": 100, "C": 10, "B": 5, "M": 10_000}, goals={"batchbald_redux": 10}),
+        Setting(
+            {"N": 1_000, "K": 100, "C": 10, "B": 5, "M": 10_000},
+            without=frozenset({"baal"}),  # half a minute a run, and it does not enumerate: see B = 10
+            goals={"batchbald_redux": 10},
+        ),
         Setting({"N": 10_000, "K": 100, "C": 10, "B": 10, "M": 10_000}, peers=False),
         Setting({"N": 1_000, "K": 100, "C": 10, "B": 10, "M": 10_000}, goals={"batchbald_redux": 40}),
     ],

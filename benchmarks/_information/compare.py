@@ -88,7 +88,8 @@ def shown(size: Size) -> str:
 
 def compare(subject: Subject, setting: Setting, ceilings: Ceilings, rounds: int) -> Line:
     case = subject.build(setting.size, ceilings.device)
-    jobs = {OURS: case.ours, **(case.peers if setting.peers else {})}
+    wanted = {name: job for name, job in case.peers.items() if setting.peers and name not in setting.without}
+    jobs = {OURS: case.ours, **wanted}
     runs = measured(jobs, ceilings.device, rounds)
     ours, floors = runs[OURS], {name: work.seconds(ceilings) for name, work in case.floors.items()}
     floor = next(iter(floors.values()))
@@ -101,8 +102,10 @@ def compare(subject: Subject, setting: Setting, ceilings: Ceilings, rounds: int)
         told = f"  {case.tells(each.result)}" if case.tells else ""
         print(f"  {name:44}{wall:>10.4f}{processor:>10.4f}{ratios}{each.mib:>9.1f}{len(each.times):>5}{told}")
     for name, work in case.floors.items():
-        reached = work.of_ceilings(ours.seconds, ceilings)
-        print(f"  floor, {name}: {floors[name]:.4f} s ({work}); ours reaches {reached}", flush=True)
+        reached = f"ours reaches {work.of_ceilings(ours.seconds, ceilings)}"
+        if floors[name] > ours.seconds:
+            reached = f"ours leaves out at least {1 - ours.seconds / floors[name]:.0%} of it"
+        print(f"  floor, {name}: {floors[name]:.4f} s ({work}); {reached}", flush=True)
     return Line(
         subject.name,
         shown(setting.size),

@@ -51,10 +51,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Setting:
-    """A size to compare at. ``goals``: by peer, how many times faster to be; ``most_mib``: the memory to stay below."""
+    """A size to compare at, and with whom. ``goals``: by peer, how many times faster to be; ``most_mib``: the memory to
+    stay below."""
 
     size: Size
     peers: bool = True
+    without: frozenset[str] = frozenset()
     goals: Mapping[str, float] = field(default_factory=dict)
     most_mib: float | None = None
 
