@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bayesal import acquisitions, selection
 from bayesal.strategies import Pick, Strategy
-from bayesal.strategies.gaussian import Either
+from bayesal.strategies.either import Either
 from bayesal.strategies.rho import Holdout, ReducibleLoss
 from bayesal.types import Labels
 from bayesal.views import MomentScore, Predictive, moments

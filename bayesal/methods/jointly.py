@@ -5,7 +5,8 @@ from typing import Any
 from bayesal import selection
 from bayesal.methods.points import bald
 from bayesal.strategies import Grow, Narrow, Strategy
-from bayesal.strategies.gaussian import Either, GrowMoments, GrowSamples, of_the_function
+from bayesal.strategies.either import Either
+from bayesal.strategies.gaussian import GrowMoments, GrowSamples, of_the_function
 from bayesal.views import Predictions
 
 

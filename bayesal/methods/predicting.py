@@ -8,7 +8,8 @@ from torch import Tensor
 
 from bayesal import acquisitions, selection
 from bayesal.strategies import Beside, Pick, Strategy
-from bayesal.strategies.gaussian import ByTask, Either, GrowMoments, GrowSamples, of_target_labels, of_target_variance
+from bayesal.strategies.either import ByTask, Either
+from bayesal.strategies.gaussian import GrowMoments, GrowSamples, of_target_labels, of_target_variance
 from bayesal.strategies.retrained import Retrained
 from bayesal.types import Rule
 from bayesal.views import FromPool, Given, Targeted, Targets
