@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from torch.distributions import Categorical, Distribution
 
 from bayesal.data.pool import Pool
+from bayesal.numerics.classes import log_probabilities
 from bayesal.recipe import recipe
 from bayesal.types import Inputs, Look, Posterior
 
@@ -44,10 +45,14 @@ class Predictions:
 
 
 def class_log_probabilities(predictions: Distribution) -> Tensor:
-    """Log-probabilities ``n K C``, of the same precision as the predictions. Raises ValueError for other tasks."""
+    """Log-probabilities ``n K C``, of the same precision as the predictions. Raises ValueError for other tasks.
+
+    Not ``predictions.logits``: those of probabilities round zeros up, and those in half precision do not sum to 1.
+    """
     if not isinstance(predictions, Categorical):
         raise ValueError(
             f"joint label configurations need classes, but the model predicts {type(predictions).__name__}; "
             "for other tasks choose points one by one: methods.bald(), methods.entropy(), methods.powerbald()"
         )
-    return predictions.logits
+    given = predictions.probs if "probs" in vars(predictions) else predictions.logits
+    return log_probabilities(predictions, slice(None)).to(given.dtype)
