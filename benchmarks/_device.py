@@ -32,7 +32,7 @@ def chosen(name: str | None) -> torch.device:
 def described(device: torch.device) -> str:
     if device.type == "cpu":
         return f"CPU, {torch.get_num_threads()} threads"
-    return f"{torch.cuda.get_device_name(device)}, TF32 {'on' if torch.backends.cuda.matmul.allow_tf32 else 'off'}"
+    return f"{torch.cuda.get_device_name(device)}, float32 products: {torch.get_float32_matmul_precision()}"
 
 
 def timed(job: Job, device: torch.device) -> Time:
@@ -85,7 +85,7 @@ class Ceilings:
     def of(cls, device: torch.device, *, smoke: bool = False) -> "Ceilings":
         gpu = device.type == "cuda"
         side = 512 if smoke else 8192 if gpu else 2048
-        size = 2**22 if smoke else 2**30 if gpu else 2**26  # numbers: far more than any cache holds
+        size = 2**22 if smoke else 2**28 if gpu else 2**26  # numbers: far more than any cache holds
         logs = size if gpu else 2**19  # a CPU takes them piece by piece, in its cache
         square = torch.randn(side, side, device=device)
         half, out = square.bfloat16(), torch.empty_like(square)

@@ -37,9 +37,9 @@ SUBJECTS: dict[str, Subject] = {job.name: job for job in JOBS}
 
 def run(subject: Subject, ceilings: devices.Ceilings, rounds: int, smoke: bool) -> list[Line]:
     print(f"\n== {subject.name}", flush=True)
-    subject.check(ceilings.device)
+    failing = subject.check(ceilings.device)
     settings = [Setting(subject.small)] if smoke else subject.settings
-    lines = [compare(subject, setting, ceilings, rounds) for setting in settings]
+    lines = [compare(subject, setting, ceilings, rounds, failing) for setting in settings]
     if smoke:
         doubled = {letter: (subject.small[letter], 2 * subject.small[letter]) for letter in subject.growth}
         grow(subject, ceilings, rounds, doubled, subject.small)
@@ -76,6 +76,8 @@ def main() -> None:
         line for name in arguments.jobs or SUBJECTS for line in run(SUBJECTS[name], ceilings, rounds, arguments.smoke)
     ]
     summary(lines)
+    if arguments.smoke:
+        print("a smoke run: at these sizes the seconds mean nothing")
 
 
 if __name__ == "__main__":

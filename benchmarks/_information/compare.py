@@ -1,7 +1,7 @@
 """Running a subject: agreement, interleaved medians, memory, the floor, growth, and the goals."""
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import attrgetter
 from statistics import median
@@ -86,9 +86,10 @@ def shown(size: Size) -> str:
     return " ".join(f"{letter}={value:,}" for letter, value in size.items())
 
 
-def compare(subject: Subject, setting: Setting, ceilings: Ceilings, rounds: int) -> Line:
+def compare(subject: Subject, setting: Setting, ceilings: Ceilings, rounds: int, failing: Set[str]) -> Line:
     case = subject.build(setting.size, ceilings.device)
-    wanted = {name: job for name, job in case.peers.items() if setting.peers and name not in setting.without}
+    without = setting.without | failing
+    wanted = {name: job for name, job in case.peers.items() if setting.peers and name not in without}
     jobs = {OURS: case.ours, **wanted}
     runs = measured(jobs, ceilings.device, rounds)
     ours, floors = runs[OURS], {name: work.seconds(ceilings) for name, work in case.floors.items()}

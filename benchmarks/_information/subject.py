@@ -76,15 +76,26 @@ class Subject:
     base: Size
     growth: Mapping[str, Sequence[int]]
 
-    def check(self, device: torch.device) -> None:
-        """Ours is computed on the device, and peers that compute the same thing agree with it."""
+    def check(self, device: torch.device) -> frozenset[str]:
+        """Ours is computed on the device, and peers that compute the same thing agree with it.
+
+        Returns the peers that cannot do the job here at all, after a line that says why.
+        """
         case = self.build(self.small, device)
         ours = case.ours()
         seen = ours.positions.device if isinstance(ours, Selection) else ours.device
         assert seen.type == device.type, f"{self.name} was to be computed on {device}, but its result is on {seen}"
+        failing: set[str] = set()
         for name, job in case.peers.items():
+            try:
+                theirs = job()
+            except Exception as error:  # whatever a peer raises is its own affair
+                failing.add(name)
+                print(f"{name}: left out, it raises {type(error).__name__}: {error}", flush=True)
+                continue
             if name not in case.other:
-                case.agree(job(), ours)
+                case.agree(theirs, ours)
+        return frozenset(failing)
 
 
 def numpy_peer(module: str, device: torch.device) -> ModuleType | None:
