@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import bayesal
 from bayesal.cli import app
+from bayesal.methods import describe
 
 TINY = ["--pool-size", "100", "--test-size", "50", "--seeds", "1", "--epochs", "2", "--epoch-size", "64"]
 
@@ -101,6 +102,12 @@ def test_the_tables_have_a_row_for_everything():
     assert all(name in said for name in ("batchbald", "powerbald", "random", "variance", "Kirsch et al. 2019"))
     said = bayesal_says("posteriors")
     assert all(name in said for name in ("mc-dropout", "ensemble", "Lakshminarayanan"))
+
+
+def test_names_of_methods_are_never_cut():
+    said = CliRunner().invoke(app, ["methods"], env={"COLUMNS": "80"}).output
+    assert all(row.name in said for row in describe())
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_a_run_writes_everything_and_repeats_itself(a_run: Path, tmp_path: Path):
