@@ -10,7 +10,7 @@ from bayesal import acquisitions, selection
 from bayesal.strategies import Pick, Strategy
 from bayesal.strategies.either import Either
 from bayesal.strategies.rho import Holdout, ReducibleLoss
-from bayesal.types import Labels
+from bayesal.types import Labels, Rule
 from bayesal.views import MomentScore, Predictive, moments
 from bayesal.views.causal import Causal, Propensity
 
@@ -98,11 +98,16 @@ def propensity(temperature: float = 1.0, treatment: int | None = None) -> Strate
 
     Tasks: regression. Needs: a treatment column. Paper: Jesson et al. 2021.
     """
-    return Pick(Propensity(treatment), partial(selection.softmax, coldness=1 / temperature))
+    return Pick(Propensity(treatment), _drawn(temperature))
 
 
 def _causal(
     score: Callable[[Tensor, Tensor, Tensor], Tensor], num_hypotheses: int, temperature: float, treatment: int | None
 ) -> Strategy[Any]:
-    rule = partial(selection.softmax, coldness=1 / temperature)
-    return Pick(Causal(score, treatment, num_hypotheses), rule)
+    return Pick(Causal(score, treatment, num_hypotheses), _drawn(temperature))
+
+
+def _drawn(temperature: float) -> Rule:
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, but it is {temperature}; a low one, as 0.01, is close to top")
+    return partial(selection.softmax, coldness=1 / temperature)

@@ -1,9 +1,11 @@
 """Methods that ask what labels would tell about predictions at targets, instead of about the model."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-from jaxtyping import Float
+import numpy as np
+import torch
 from torch import Tensor
 
 from bayesal import acquisitions, selection
@@ -14,13 +16,15 @@ from bayesal.strategies.retrained import Retrained
 from bayesal.types import Rule
 from bayesal.views import FromPool, Given, Targeted, Targets
 
+Numbers: TypeAlias = Tensor | np.ndarray | Sequence[float | int]
+
 
 def epig(
     num_hypotheses: int = 100,
     num_targets: int = 100,
     targets: Any = None,
-    target_weights: Float[Tensor, "M"] | None = None,
-    class_prior: Float[Tensor, "C"] | None = None,
+    target_weights: Numbers | None = None,
+    class_prior: Numbers | None = None,
     rule: Rule = selection.top,
 ) -> Strategy[Any]:
     """The label tells most about the predictions at targets: mean_t I[y; y*_t | x, x*_t].
@@ -34,7 +38,9 @@ def epig(
     Tasks: classification, multilabel, regression. Needs: Posterior or Moments. Paper: Bickford Smith et al. 2023.
     """
     there = _targets(targets, target_weights, num_targets)
-    weigh = None if class_prior is None else partial(acquisitions.class_prior_weights, class_prior=class_prior)
+    weigh = None
+    if class_prior is not None:
+        weigh = partial(acquisitions.class_prior_weights, class_prior=torch.as_tensor(class_prior))
     one_by_one = Pick(Targeted(acquisitions.epig, there, num_hypotheses, weigh), rule)
     if weigh is not None or rule is not selection.top:
         return one_by_one
@@ -82,7 +88,7 @@ def alc(
     num_hypotheses: int = 100,
     num_targets: int = 100,
     targets: Any = None,
-    target_weights: Float[Tensor, "M"] | None = None,
+    target_weights: Numbers | None = None,
     noise: float | None = None,
 ) -> Strategy[Any]:
     """The labels lower the variance at the targets most: mean_t c² / (v + σ²).
@@ -97,7 +103,7 @@ def alc(
     return Either(GrowMoments(of_target_variance, there, noise), sampled, noise)
 
 
-def _targets(inputs: Any, weights: Float[Tensor, "M"] | None, number: int) -> Targets:
+def _targets(inputs: Any, weights: Numbers | None, number: int) -> Targets:
     if inputs is not None:
         return Given(inputs, weights, number)
     if weights is not None:

@@ -38,7 +38,7 @@ class Even:
         def even(inputs: Inputs, /) -> Distribution:
             predictions = hypotheses(inputs)
             number = predictions.batch_shape[1]
-            if number % 2 == 0:
+            if number % 2 == 0 or number == 1:  # one alone is refused where it is to be paired
                 return predictions
             return Categorical(logits=class_log_probabilities(predictions)[:, : number - 1], validate_args=False)
 

@@ -1,5 +1,6 @@
 """Target inputs: where predictions should become better. Only their inputs are used, never a label."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -55,29 +56,33 @@ class Given:
     """
 
     inputs: Any
-    weights: Float[Tensor, "M"] | None = None
+    weights: Tensor | np.ndarray | Sequence[float | int] | None = None
     number: int | None = 100
 
     def __post_init__(self) -> None:
         size = len(self._pool())
         if size == 0:
             raise ValueError("there are no target inputs; give at least one, or draw them from the pool: FromPool()")
-        if self.weights is not None and self.weights.shape != (size,):
-            raise ValueError(f"there are {size} target inputs but weights of shape {tuple(self.weights.shape)}")
+        weights = self._weights()
+        if weights is not None and weights.shape != (size,):
+            raise ValueError(f"there are {size} target inputs but weights of shape {tuple(weights.shape)}")
         if self.number is not None:
             _check_number(self.number)
 
     def __repr__(self) -> str:
         pool = self._pool()
         numbers = digest(self.inputs) or digest(pool.gather(pool.ids[:SAMPLE]))
-        said = " ".join(filter(None, (f"{len(pool)} points", numbers, digest(self.weights))))
+        said = " ".join(filter(None, (f"{len(pool)} points", numbers, digest(self._weights()))))
         return f"Given({said}, number={self.number})"
 
     def __call__(self, pool: Pool, /, *, generator: Generator) -> TargetPoints:
         targets = self._pool()
         kept = _drawn(len(targets), len(targets) if self.number is None else self.number, generator)
-        weights = None if self.weights is None else self.weights[torch.from_numpy(kept)]
-        return TargetPoints(targets, targets.ids[kept], weights)
+        weights = self._weights()
+        return TargetPoints(targets, targets.ids[kept], None if weights is None else weights[torch.from_numpy(kept)])
+
+    def _weights(self) -> Float[Tensor, "M"] | None:
+        return None if self.weights is None else torch.as_tensor(self.weights).double()
 
     def _pool(self) -> Pool:
         return Pool.of(self.inputs, progress=False)

@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 from torch import Generator, Tensor, nn
+from torch.distributions import Categorical
 
 from bayesal import Pool, methods
 from bayesal.learning import CrossEntropy, GaussianLoss, Supervised, Training
@@ -12,7 +13,7 @@ from bayesal.likelihoods import bernoulli, categorical, dense_categorical, gauss
 from bayesal.networks import MLP
 from bayesal.posteriors import DeepEnsemble, MCDropout
 from bayesal.strategies import Strategy
-from bayesal.types import Selection
+from bayesal.types import Hypotheses, Selection
 
 QUICK = Training(epoch_size=32, max_epochs=2, batch_size=32, progress=False)
 TASKS = ("classification", "multilabel", "regression", "dense")
@@ -194,3 +195,27 @@ def test_labels_of_validation_points_set_the_threshold_of_balance() -> None:
     with pytest.warns(UserWarning, match="falls back on BALD"):
         wrong(belief, pool, 3, generator=Generator().manual_seed(0))
     assert len(right) == 3
+
+
+def test_a_single_hypothesis_cannot_be_paired() -> None:
+    class Alone:
+        def draw(self, num_hypotheses: int, *, generator: Generator) -> Hypotheses:
+            hypotheses = belief_of("classification").draw(6, generator=generator)
+            return lambda inputs: Categorical(logits=hypotheses(inputs).logits[:, :1])
+
+    with pytest.raises(ValueError, match=r"must be even, but there are 1; draw 2K"):
+        methods.batch_balance()(Alone(), pool_of(), 4, generator=Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", ["mu_bald", "tau_bald", "rho_bald", "mu_rho_bald", "propensity"])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_treatments_are_not_drawn_without_a_temperature(name: str, temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature must be above 0"):
+        getattr(methods, name)(temperature=temperature)
+
+
+def test_a_class_prior_may_be_a_list() -> None:
+    belief, pool = belief_of("classification"), pool_of()
+    listed, tensor = (methods.epig(class_prior=prior) for prior in ([0.2, 0.3, 0.5], torch.tensor([0.2, 0.3, 0.5])))
+    chosen = [strategy(belief, pool, 3, generator=Generator().manual_seed(0)).ids for strategy in (listed, tensor)]
+    assert chosen[0] == chosen[1]

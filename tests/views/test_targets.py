@@ -44,6 +44,14 @@ def test_given_targets_keep_their_weights():
     assert everything.weights.tolist() == weights.tolist()
 
 
+@pytest.mark.parametrize("weights", [[1, 2, 0], np.array([1.0, 2.0, 0.0]), torch.tensor([1, 2, 0])])
+def test_weights_may_be_any_numbers(weights):
+    points = Given(np.zeros((3, 1)), weights)(POOL, generator=generator())
+    assert points.weights is not None
+    assert points.weights.tolist() == [1, 2, 0]
+    assert repr(Given(np.zeros((3, 1)), weights)) == repr(Given(np.zeros((3, 1)), torch.tensor([1.0, 2.0, 0.0])))
+
+
 def test_the_recipe_tells_targets_apart_without_printing_them():
     first, other = Given(torch.zeros(5, 2)), Given(torch.ones(5, 2))
     assert repr(first) == repr(Given(np.zeros((5, 2), dtype=np.float32)))
