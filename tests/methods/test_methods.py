@@ -14,6 +14,7 @@ from bayesal.networks import MLP
 from bayesal.posteriors import DeepEnsemble, MCDropout
 from bayesal.strategies import Strategy
 from bayesal.types import Hypotheses, Selection
+from bayesal.views.predictive import class_log_probabilities
 
 QUICK = Training(epoch_size=32, max_epochs=2, batch_size=32, progress=False)
 TASKS = ("classification", "multilabel", "regression", "dense")
@@ -201,7 +202,7 @@ def test_a_single_hypothesis_cannot_be_paired() -> None:
     class Alone:
         def draw(self, num_hypotheses: int, *, generator: Generator) -> Hypotheses:
             hypotheses = belief_of("classification").draw(6, generator=generator)
-            return lambda inputs: Categorical(logits=hypotheses(inputs).logits[:, :1])
+            return lambda inputs: Categorical(logits=class_log_probabilities(hypotheses(inputs))[:, :1])
 
     with pytest.raises(ValueError, match=r"must be even, but there are 1; draw 2K"):
         methods.batch_balance()(Alone(), pool_of(), 4, generator=Generator().manual_seed(0))
