@@ -1,33 +1,18 @@
 """k-BALD: BatchBALD from the labels of at most k points at a time, which nothing saturates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Generator, Tensor
 
 from bayesal.selection.configurations import Configurations, rounding
 from bayesal.selection.rows import check_log_probabilities, log_probabilities
+from bayesal.selection.subsets import Subsets, information
 
 MOST_LABELS = 100_000  # in which the labels of order - 1 points may turn out
-
-
-@dataclass(frozen=True, eq=False)
-class Subsets:
-    """What a label tells when the labels of a few of the points taken are known.
-
-    ``sums[u, n]`` = Σ_{U ⊆ S, |U| = u} I(y_n; w | y_U) for u = 0 ... order - 1. ``configurations[u]``: the labels of a
-    subset of u points, any of the |S| choose u with the same probability, for u = 0 ... order - 2 as far as there are
-    such subsets. ``lowest``: the smallest gain that was the best there was; ``gains`` and ``best`` write it here.
-    """
-
-    rows: Float[Tensor, "N K C"]
-    size: int
-    sums: Float[Tensor, "order N"]
-    configurations: tuple[Configurations, ...]
-    lowest: Float[Tensor, ""]
-    generator: Generator
+FAVOURITES = 64  # rows brought up to date together
 
 
 @dataclass(frozen=True)
@@ -65,20 +50,23 @@ class KBALD:
         dtype = torch.float64 if rows.dtype == torch.float64 else torch.float32
         nothing = Configurations.none_taken(rows.shape[1], dtype=dtype, device=rows.device)
         sums = torch.zeros(self.order, len(rows), dtype=torch.float64, device=rows.device)
-        sums[0] = _information(rows, nothing)
-        return Subsets(rows, 0, sums, (nothing,), sums.new_full((), torch.inf), generator)
+        everything = torch.arange(len(rows), device=rows.device)
+        sums[0] = information(rows, everything, nothing)
+        lowest = sums.new_full((), torch.inf)
+        return Subsets(rows, 0, sums, (nothing,), lowest, generator, (), torch.zeros_like(everything))
 
     def gains(self, state: Subsets, /) -> Float[Tensor, "N"]:
         """The gain of every row, of any sign."""
-        gains = state.sums.new_tensor(_coefficients(state.size, self.order)) @ state.sums
+        state.count(torch.arange(len(state.rows), device=state.rows.device))
+        gains = self._gains(state)
         if len(gains):
             state.lowest.clamp_(max=float(gains.max()))
         return gains
 
     def best(self, state: Subsets, open: Bool[Tensor, "N"], /) -> tuple[int, float]:
         """The open row with the largest gain (ties: the lowest), and that gain."""
-        candidates = open.nonzero().squeeze(1)
-        gains = self.gains(state)[candidates]
+        candidates = self._leading(state, open.nonzero().squeeze(1))
+        gains = self._gains(state)[candidates]
         best = int(gains.argmax())
         state.lowest.clamp_(max=float(gains[best]))
         return int(candidates[best]), float(gains[best])
@@ -100,17 +88,43 @@ class KBALD:
             "higher order or BatchBALD",
         )
 
+    def _gains(self, state: Subsets) -> Float[Tensor, "N"]:
+        """Of rows that are not up to date, an upper bound: what they share with a pick can only lower it."""
+        if self.order == 2:
+            return (1 - state.counted) * state.sums[0] + state.sums[1]
+        return state.sums.new_tensor(_coefficients(state.size, self.order)) @ state.sums
+
+    def _leading(self, state: Subsets, candidates: Int[Tensor, "R"]) -> Int[Tensor, "R2"]:
+        """In order, and up to date: those of the candidates that can have the largest gain (lazy greedy)."""
+        if self.order != 2:
+            return candidates
+        bounds = self._gains(state)
+        by_bound = candidates[bounds[candidates].argsort(descending=True, stable=True)]
+        best = -torch.inf
+        for start in range(0, len(by_bound), FAVOURITES):
+            some = by_bound[start : start + FAVOURITES]
+            if bounds[some[0]] < best - rounding(state.rows):
+                return by_bound[:start].sort().values
+            state.count(some)
+            best = max(best, float(self._gains(state)[some].max()))
+        return candidates
+
     def _taken(self, state: Subsets, point: Float[Tensor, "K C"]) -> Subsets:
         before = state.configurations[: self.order - 1]
         grown = [each.extended(point, len(each) * point.shape[1], generator=state.generator) for each in before]
-        sums = state.sums.clone()
+        sums, size = state.sums.clone(), state.size + 1
+        lowest, counted = state.lowest.clone(), state.counted.clone()
+        if self.order == 2:
+            labels = (*state.labels, *grown)
+            return replace(state, size=size, sums=sums, lowest=lowest, labels=labels, counted=counted)
+        everything = torch.arange(len(state.rows), device=state.rows.device)
         for u, subsets in enumerate(grown, start=1):
-            sums[u] += comb(state.size, u - 1) * _information(state.rows, subsets)
+            sums[u] += comb(state.size, u - 1) * information(state.rows, everything, subsets)
         after = [state.configurations[0]]
         for u, subsets in enumerate(grown[: self.order - 2], start=1):
-            share = u / (state.size + 1)  # of the subsets of u points, those with this point
+            share = u / size  # of the subsets of u points, those with this point
             after.append(_either(subsets, before[u], share) if u < len(before) else subsets)
-        return Subsets(state.rows, state.size + 1, sums, tuple(after), state.lowest.clone(), state.generator)
+        return replace(state, size=size, sums=sums, configurations=tuple(after), lowest=lowest)
 
 
 def _coefficients(size: int, order: int) -> list[int]:
@@ -122,8 +136,3 @@ def _either(one: Configurations, other: Configurations, share: float) -> Configu
     """The first with probability ``share``, else the other."""
     weights = torch.cat([share * one.weights, (1 - share) * other.weights])
     return Configurations(torch.cat([one.posteriors, other.posteriors]), weights)
-
-
-def _information(rows: Float[Tensor, "N K C"], configurations: Configurations) -> Float[Tensor, "N"]:
-    information = configurations.information_at(rows, torch.arange(len(rows), device=rows.device))
-    return information.masked_fill_(information < rounding(rows), 0)

@@ -315,3 +315,36 @@ def test_too_many_labels_to_list_get_a_sentence() -> None:
         ValueError, match="3 points with 100 classes can turn out in 1000000 ways, but KBALD lists at most"
     ):
         select(random_rows(0, 5, 3, 100), 2, KBALD(4))
+
+
+# ---- the search ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_the_search_finds_what_all_gains_would_show(dtype: torch.dtype, copies: int) -> None:
+    rows = random_rows(3, 400 // copies, 12, 4, dtype=dtype).repeat(copies, 1, 1)
+    rule, open_ = KBALD(2), torch.ones(len(rows), dtype=torch.bool)
+    within = 1e-12 if dtype == torch.float64 else 1e-6
+    state, picks = rule.init(rows, generator=Generator()), list[int]()
+    for _ in range(8):
+        position, gain = rule.best(state, open_)
+        gains = after(rule, rows, picks).masked_fill(~open_, -torch.inf)
+        assert gain == pytest.approx(float(gains.max()), abs=within)
+        assert gain == pytest.approx(float(gains[position]), abs=within)
+        if dtype == torch.float64:
+            assert position == int((gains > gains.max() - within).nonzero()[0]), "of equals, the lowest"
+        open_[position] = False
+        picks.append(position)
+        state = rule.take(state, rows[[position]])
+
+
+def test_the_search_leaves_rows_alone_that_tell_little_by_themselves() -> None:
+    rows = torch.cat([random_rows(4, 100, 12, 4), random_rows(5, 1_900, 12, 4, scale=0.1)])
+    rule, open_ = KBALD(2), torch.ones(2_000, dtype=torch.bool)
+    state = rule.init(rows, generator=Generator())
+    for _ in range(4):
+        position, _ = rule.best(state, open_)
+        open_[position] = False
+        state = rule.take(state, rows[[position]])
+    assert 3 <= int((state.counted > 0).sum()) <= 200
