@@ -107,12 +107,14 @@ def num_targets_of(data: DataSet) -> int:
 def _held_out(config: SettledConfig, data: DataSet, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Validation points, targets and the rest. Of a shifted pool, the first two are distributed like the test points:
     a model that stops early by other points learns to be right about those."""
-    alike = order
+    if not config.shifted:
+        return order[: config.validation], order[:0], order[config.validation :]
+    alike = order[::-1]  # from the end of the shuffle, or the beginning, which the pool is cut to, would lack them
     if config.relevant is not None:
         assert data.labels is not None
-        alike = order[data.labels.numpy()[order] < len(config.relevant)]
-    size = num_targets_of(data) if config.shifted else 0
-    held_out, targets = alike[: config.validation], alike[config.validation : config.validation + size]
+        alike = alike[data.labels.numpy()[alike] < len(config.relevant)]
+    held_out, alike = alike[: config.validation], alike[config.validation :]
+    targets = alike[: num_targets_of(data)]
     return held_out, targets, order[~np.isin(order, np.concatenate([held_out, targets]))]
 
 
