@@ -109,7 +109,9 @@ def _held_out(config: SettledConfig, data: DataSet, order: np.ndarray) -> tuple[
     a model that stops early by other points learns to be right about those."""
     if not config.shifted:
         return order[: config.validation], order[:0], order[config.validation :]
-    alike = order[::-1]  # from the end of the shuffle, or the beginning, which the pool is cut to, would lack them
+    alike = order[
+        ::-1
+    ].copy()  # from the end of the shuffle, or the beginning, which the pool is cut to, would lack them
     if config.relevant is not None:
         assert data.labels is not None
         alike = alike[data.labels.numpy()[alike] < len(config.relevant)]
