@@ -1,4 +1,7 @@
-"""Sphinx settings; the tables of methods and commands are written from the code at every build."""
+"""Sphinx settings; tables are written from the code, and the tutorials executed, at every build.
+
+To build without executing them: ``sphinx-build -D nb_execution_mode=off docs docs/_build``.
+"""
 
 import sys
 from pathlib import Path
@@ -13,10 +16,15 @@ write_generated(HERE / "generated")
 project = "bayesal"
 author = "the bayesal developers"
 copyright = "2026, the bayesal developers"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "generated"]
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds a cell
+nb_output_stderr = "remove"
+exclude_patterns = ["_build", "generated/*.md"]
 html_theme = "furo"
 html_title = "bayesal"
 autodoc_member_order = "bysource"

@@ -1,20 +1,28 @@
-"""What the documentation copies from the code: the tables of methods and posteriors, and every command's help."""
+"""What the documentation copies from the code: the tables of methods and posteriors, every command's help, and the
+tutorials, which the build then executes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from nbformat import NotebookNode, v4, write
 
 from bayesal import methods
 from bayesal.bench.learners import POSTERIORS
 from bayesal.cli import app
 
+TUTORIALS = sorted((Path(__file__).parent.parent / "tutorials").glob("[0-9]*.py"))
+
 
 def write_generated(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
+    (folder / "tutorials").mkdir(parents=True, exist_ok=True)
     (folder / "methods.md").write_text(_methods(), encoding="utf-8")
     (folder / "posteriors.md").write_text(_posteriors(), encoding="utf-8")
     (folder / "commands.md").write_text(_commands(), encoding="utf-8")
+    for path in TUTORIALS:
+        write(_notebook(path.read_text(encoding="utf-8")), folder / "tutorials" / f"{path.stem}.ipynb")
 
 
 def _methods() -> str:
@@ -36,6 +44,19 @@ def _commands() -> str:
         shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
         parts.append(f"## bayesal {name}\n\n```text\n{shown.strip()}\n```\n")
     return "\n".join(parts)
+
+
+def _notebook(percent: str) -> NotebookNode:
+    """The notebook of a script whose cells begin with ``# %%``; those with ``[markdown]`` are comments."""
+    cells = []
+    _, *parts = re.split(r"^# %%(.*)\n", percent, flags=re.MULTILINE)
+    for head, body in zip(parts[::2], parts[1::2], strict=True):
+        if "[markdown]" in head:
+            cells.append(v4.new_markdown_cell(re.sub(r"^# ?", "", body.strip(), flags=re.MULTILINE)))
+        else:
+            cells.append(v4.new_code_cell(body.strip()))
+    kernel = {"name": "python3", "display_name": "Python", "language": "python"}
+    return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
