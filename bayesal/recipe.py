@@ -21,9 +21,7 @@ def recipe(self: Any) -> str:
     if isinstance(self, Tensor | np.ndarray):
         return f"array({tuple(self.shape)}, {digest(self)})"
     if is_dataclass(self) and not isinstance(self, type) and not _has_own_text(self):
-        shown = (field.name for field in fields(self) if field.repr)  # data are no settings
-        settings = ", ".join(f"{name}={recipe(getattr(self, name))}" for name in shown)
-        return f"{type(self).__name__}({settings})"
+        return by_settings(self)
     if isinstance(self, partial):
         settings = ", ".join(
             [*map(recipe, self.args), *(f"{key}={recipe(value)}" for key, value in self.keywords.items())]
@@ -34,6 +32,13 @@ def recipe(self: Any) -> str:
         return opening + ", ".join(map(recipe, self)) + closing
     name = getattr(self, "__qualname__", None)
     return name if isinstance(name, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(self))
+
+
+def by_settings(self: Any) -> str:
+    """A dataclass by the recipes of its fields, whatever its ``__repr__``; fields with ``repr=False`` are left out."""
+    shown = (field.name for field in fields(self) if field.repr)  # data are no settings
+    settings = ", ".join(f"{name}={recipe(getattr(self, name))}" for name in shown)
+    return f"{type(self).__name__}({settings})"
 
 
 def digest(values: Any) -> str:

@@ -109,9 +109,8 @@ def _held_out(config: SettledConfig, data: DataSet, order: np.ndarray) -> tuple[
     a model that stops early by other points learns to be right about those."""
     if not config.shifted:
         return order[: config.validation], order[:0], order[config.validation :]
-    alike = order[
-        ::-1
-    ].copy()  # from the end of the shuffle, or the beginning, which the pool is cut to, would lack them
+    # From the end of the shuffle: the pool may be cut to the beginning, which would lack them.
+    alike = order[::-1].copy()
     if config.relevant is not None:
         assert data.labels is not None
         alike = alike[data.labels.numpy()[alike] < len(config.relevant)]

@@ -18,7 +18,7 @@ from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Fit, Training
 from bayesal.likelihoods import Likelihood
 from bayesal.networks.standardise import Standardise
-from bayesal.recipe import recipe as recipe_of
+from bayesal.recipe import by_settings
 from bayesal.types import Inputs
 
 SAMPLE = 1_000  # pool points that the scale of the inputs is read off: good to a few per cent, and quick to read
@@ -104,7 +104,7 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
 
 def printed(learner: Any) -> str:
     """A frozen dataclass of a recipe, with its validation points counted, not shown."""
-    text = recipe_of(replace(learner, validation=None))
+    text = by_settings(replace(learner, validation=None))
     if learner.validation is None:
         return text
     return text.replace("validation=None", f"validation={len(learner.validation[0])} points", 1)
