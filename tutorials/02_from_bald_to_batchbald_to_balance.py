@@ -188,7 +188,7 @@ plt.show()
 # %% [markdown]
 # ## Chance, nearly free
 #
-# PowerBALD draws points in proportion to BALD to the power of a *coldness*. SoftmaxBALD takes exp(coldness x BALD).
+# PowerBALD draws points in proportion to BALD to the power of a *coldness*. SoftmaxBALD takes exp(coldness × BALD).
 # Neither compares points with each other: copies are avoided by luck. Any score will do, and any batch size.
 
 # %%
@@ -216,7 +216,7 @@ for axis, values, level in (
     axis.minorticks_off()
 axes[0].set(ylabel="told together (nats)")
 axes[1].set(ylabel="different images")
-axes[1].legend(loc="center left")
+axes[0].legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
@@ -230,9 +230,9 @@ plt.show()
 #
 # Two hypotheses may differ in confidence and still decide alike. Labels spent to tell them apart change no decision.
 # BALanCe calls such hypotheses *equivalent* and only counts the others. Two moons make that visible. Here a hypothesis
-# is a smooth random function of the plane, drawn from the exact posterior by a simple Markov chain.
+# is a smooth random function of the plane, drawn from the posterior by a simple Markov chain.
 #
-# A belief is any object with `draw`: it returns K fixed functions, here as one distribution of batch shape N x K.
+# A belief is any object with `draw`: it returns K fixed functions, here as one distribution of batch shape N × K.
 
 # %%
 moons, moon_labels = make_moons(400, noise=0.15, random_state=SEED)

@@ -130,8 +130,8 @@ plt.show()
 # ## Two classes in the plane
 #
 # Now classes, where nothing is in closed form: a hypothesis is a smooth random function of the plane, and a label says
-# on which side of 0 it is. The belief is the exact posterior, drawn by a simple Markov chain. It needs one method,
-# `draw`, which returns K fixed functions.
+# on which side of 0 it is. The belief is the posterior, drawn by a simple Markov chain. It needs one method, `draw`,
+# which returns K fixed functions.
 
 # %%
 directions, phases = torch.randn(2, 200, generator=seeded(5)), 2 * math.pi * torch.rand(200, generator=seeded(6))
@@ -241,6 +241,9 @@ figure.legend(loc="outside right upper")
 plt.show()
 
 # %% [markdown]
+# BatchBALD goes on exploring the rim. Random points hit the cloud now and then, and that already helps. Three pools do
+# not rank EPIG, JEPIG and a lucky random; only the gap to BatchBALD is wide enough to trust.
+#
 # ## Digits, most of them beside the point
 #
 # You sort letters: is it a 1 or a 7? The pool holds all ten digits; the other eight are one class, "other". The targets
