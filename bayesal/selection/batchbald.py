@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Generator, Tensor
 
-from bayesal.selection.configurations import BLOCK, Configurations
+from bayesal.selection.configurations import Configurations, rounding
 from bayesal.selection.rows import check_log_probabilities, log_probabilities
 
-ELEMENTS = 2**19  # numbers in one scratch array
 GROUPS = 512  # groups of configurations, to find out cheaply which rows can be the best
 FAVOURITES = 64  # rows whose gain is computed before that
 FINALISTS = 256  # and at most after that, where gains are sampled
@@ -95,7 +94,7 @@ def _compute(state: Taken, positions: Int[Tensor, "R"], best: float) -> Int[Tens
     """Compute gains, largest bound first, until no bound that is left reaches the best of them; those computed."""
     for start in range(0, len(positions), FAVOURITES):
         some = positions[start : start + FAVOURITES]
-        if state.bounds[some[0]] < best - _rounding(state.rows):
+        if state.bounds[some[0]] < best - rounding(state.rows):
             return positions[:start]
         state.bounds[some] = _information(state, some, state.configurations)
         best = max(best, float(state.bounds[some].max()))
@@ -104,7 +103,7 @@ def _compute(state: Taken, positions: Int[Tensor, "R"], best: float) -> Int[Tens
 
 def _screened(state: Taken, positions: Int[Tensor, "R"], best: float) -> Int[Tensor, "R"]:
     """Bring down, by merged configurations, the bounds that reach the best gain so far; largest bound first again."""
-    reaching = positions[state.bounds[positions] >= best - _rounding(state.rows)]
+    reaching = positions[state.bounds[positions] >= best - rounding(state.rows)]
     if len(reaching):
         bounds = _information(state, reaching, state.configurations.merged(GROUPS))
         state.bounds[reaching] = torch.minimum(state.bounds[reaching], bounds)
@@ -116,19 +115,5 @@ def _by_bound(state: Taken, positions: Int[Tensor, "R"]) -> Int[Tensor, "R"]:
 
 
 def _information(state: Taken, positions: Int[Tensor, "R"], configurations: Configurations) -> Float[Tensor, "R"]:
-    gains = torch.empty(len(positions), dtype=torch.float64, device=positions.device)
-    step = _rows_at_once(state.rows)
-    for start in range(0, len(positions), step):
-        some = positions[start : start + step]
-        gains[start : start + step] = configurations.information(log_probabilities(state.rows[some]))
-    return gains.masked_fill_(gains < _rounding(state.rows), 0)
-
-
-def _rounding(rows: Tensor) -> float:
-    """Differences of gains below this mean nothing."""
-    return 1e-12 if rows.dtype == torch.float64 else 1e-6
-
-
-def _rows_at_once(rows: Tensor) -> int:
-    _, num_hypotheses, num_classes = rows.shape
-    return max(1, ELEMENTS // (num_classes * max(num_hypotheses, BLOCK)))
+    gains = configurations.information_at(state.rows, positions)
+    return gains.masked_fill_(gains < rounding(state.rows), 0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from bayesal.selection import BatchBALD, batchbald, grow
+from bayesal.selection import BatchBALD, batchbald, configurations, grow
 from bayesal.selection.batchbald import Taken
 from bayesal.testing import check_rule
 from bayesal.types import Selection
@@ -162,13 +162,13 @@ def test_the_lazy_search_finds_what_computing_every_gain_finds(seed: int, scale:
 def test_the_lazy_search_computes_few_gains(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = random_rows(0, 2000, 20, 3)
     computed: list[int] = []
-    information = batchbald.Configurations.information
+    information = configurations.Configurations.information
 
-    def counted(self: batchbald.Configurations, log_probabilities: Tensor) -> Tensor:
+    def counted(self: configurations.Configurations, log_probabilities: Tensor) -> Tensor:
         computed.append(len(self) * len(log_probabilities))
         return information(self, log_probabilities)
 
-    monkeypatch.setattr(batchbald.Configurations, "information", counted)
+    monkeypatch.setattr(configurations.Configurations, "information", counted)
     select(rows, 8)
     assert sum(computed) < 0.3 * len(rows) * sum(3**step for step in range(8))
 
@@ -229,7 +229,7 @@ def test_every_hypothesis_twice_is_the_same_belief() -> None:
 def test_chunks_do_not_matter(num_configurations: int, elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, rule = random_rows(3, 40, 6, 3), BatchBALD(num_configurations)
     plain = select(rows, 6, rule)
-    monkeypatch.setattr(batchbald, "ELEMENTS", elements)
+    monkeypatch.setattr(configurations, "ELEMENTS", elements)
     chunked = select(rows, 6, rule)
     assert chunked.ids == plain.ids
     assert chunked.gains.tolist() == pytest.approx(plain.gains.tolist(), abs=1e-12)
