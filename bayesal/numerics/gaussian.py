@@ -26,14 +26,16 @@ def mean_information(
 ) -> Float[Tensor, "N"]:
     """Σ_t w_t I(y; y*_t) with I = -½ ln(1 - c² / ((v + σ²)(v* + σ*²))) = ½ ln(1 + c² / det), det that of (y, y*_t)."""
     means = torch.empty_like(variance)
+    own = torch.stack([variance, noise], 1)
+    theirs = torch.stack([target_noise, target_variance + target_noise])
     for some in blocks(covariance):
-        v, s = variance[some, None], noise[some, None]
-        product = v * target_variance
-        squared = torch.minimum(covariance[some].square(), product)  # Cauchy and Schwarz: more is rounding
-        determinant = (product - squared) + v * target_noise + s * (target_variance + target_noise)
-        ratio = torch.where(squared == 0, squared, squared / determinant)  # 0 / 0: a target that is known exactly
-        means[some] = 0.5 * torch.log1p(ratio) @ weights
-    return means
+        product = torch.outer(variance[some], target_variance)
+        squared = covariance[some].square()
+        torch.minimum(squared, product, out=squared)  # Cauchy and Schwarz: more is rounding
+        determinant = product.sub_(squared).addmm_(own[some], theirs)  # 0 with a target that is known exactly
+        ratio = squared.div_(determinant.clamp_min_(torch.finfo(squared.dtype).tiny))
+        means[some] = ratio.log1p_() @ weights
+    return means.mul_(0.5)
 
 
 def mean_reduction(

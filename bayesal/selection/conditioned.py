@@ -113,7 +113,7 @@ class Conditioned:
             columns=_appended(self.columns, column),
             target_columns=_appended(self.target_columns, target_column),
             variance=(self.variance - column.square()).clamp_min(0),
-            covariance=self.covariance - torch.outer(column, target_column),
+            covariance=self.covariance.addr(column, target_column, alpha=-1),
             target_variance=(self.target_variance - target_column.square()).clamp_min(0),
         )
 
