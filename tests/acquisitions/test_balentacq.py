@@ -6,7 +6,7 @@ from statistics import fmean, variance
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import betaln, digamma
 from torch.distributions import Bernoulli, Categorical, Independent, Normal
@@ -29,6 +29,13 @@ def scores(*points, correction=1) -> list[float]:
 
 def beta_entropy(a: float, b: float) -> float:
     return betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
+
+
+def observations(point, correction: int) -> float:
+    """The least n = p̄ (1 - p̄) / v - 1 of a class; below 0 if the hypotheses disagree more than any Beta."""
+    scale = (len(point) - 1) / (len(point) - correction)
+    means, columns = mixture(point), zip(*point, strict=True)
+    return min(m * (1 - m) / (variance(column) * scale) - 1 for m, column in zip(means, columns, strict=True))
 
 
 def balanced_entropy(point, correction: int) -> float:
@@ -59,6 +66,7 @@ def test_worked_scores_of_the_card():
 def test_random_predictions_agree_with_a_sum_over_classes(correction, seed, k, c):
     logits = torch.randn(3, k, c, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     points = logits.softmax(-1).tolist()
+    assume(all(observations(point, correction) > 1e-3 for point in points))  # below are the floors
     balance = [balanced_entropy(point, correction) for point in points]
     expected = [1 / b if b >= 0 else b for b in balance]
     assert scores(*points, correction=correction) == pytest.approx(expected, rel=1e-7)
