@@ -9,8 +9,8 @@ from bayesal import selection
 from bayesal.strategies import Beside, Narrow, Pick, Strategy
 from bayesal.strategies.paired import Paired
 from bayesal.types import Rule
-from bayesal.views import FromPool, Given, Targeted, Targets
-from bayesal.views.annealing import AnnealedBalance, AnnealedRule, Annealing
+from bayesal.views import FromPool, Given, Targets
+from bayesal.views.annealing import AnnealedRule, Annealing, Balanced
 
 
 def balance(
@@ -97,7 +97,7 @@ def _balanced(
     validation: tuple[Tensor, Tensor] | None,
 ) -> Strategy[Any]:
     hamming, annealing = _hamming(ratio, threshold, hamming_size, validation)
-    return Paired(Pick(Targeted(AnnealedBalance(annealing), hamming, 2 * num_hypotheses), rule))
+    return Paired(Pick(Balanced(hamming, annealing, 2 * num_hypotheses), rule))
 
 
 def _hamming(

@@ -1,15 +1,14 @@
 """Joint choices that depend on what the same hypotheses say elsewhere: at target inputs, or on a Hamming set."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
-from bayesal.selection.greedy import grow
-from bayesal.strategies.contract import check_batch, ids_at
+from bayesal.strategies.contract import check_batch, grown, selected
 from bayesal.types import GreedyRule, Posterior, ScoredRule, Selection
 from bayesal.views.predictive import Predictions
 from bayesal.views.targets import Targets
@@ -36,8 +35,6 @@ class Beside:
         rule = self.rule(beside.pool.scan(look, beside.ids, what="looking at the targets"))
         rows = pool.scan(look, ids, what="looking at the pool")
         if isinstance(rule, GreedyRule):
-            grown = grow(rule, rows, batch_size, generator=generator)
-            return replace(grown, ids=ids_at(ids, grown.positions))
+            return grown(rule, rows, ids, batch_size, generator=generator)
         positions = rule(rows, batch_size, generator=generator)
-        scores = rule.scores(rows)[positions]
-        return Selection(ids_at(ids, positions), scores, scores, positions)
+        return selected(rule.scores(rows), positions, ids)

@@ -1,12 +1,14 @@
 """The contract of a query strategy, and what all of them share."""
 
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
-from bayesal.types import Belief, Selection
+from bayesal.selection.greedy import grow
+from bayesal.types import Belief, GreedyRule, Rule, Selection
 
 
 @runtime_checkable
@@ -27,6 +29,24 @@ def check_batch(batch_size: int, n: int) -> None:
         )
 
 
-def ids_at(ids: np.ndarray, positions: Tensor) -> list[Any]:
-    """The ids of these positions, in plain Python."""
+def picked(rule: Rule, scores: Tensor, ids: np.ndarray, batch_size: int, *, generator: Generator) -> Selection:
+    """What the rule picks by these scores, by its ids; each pick adds its own score."""
+    positions = rule(scores, batch_size, generator=generator)
+    return selected(scores, positions, ids)
+
+
+def selected(scores: Tensor, positions: Tensor, ids: np.ndarray) -> Selection:
+    """These positions, by their ids; each adds its own score."""
+    chosen = scores[positions]
+    return Selection(_at(ids, positions), chosen, chosen, positions)
+
+
+def grown(rule: GreedyRule[Any], rows: Tensor, ids: np.ndarray, batch_size: int, *, generator: Generator) -> Selection:
+    """``grow``, by the ids of the rows."""
+    selection = grow(rule, rows, batch_size, generator=generator)
+    return replace(selection, ids=_at(ids, selection.positions))
+
+
+def _at(ids: np.ndarray, positions: Tensor) -> list[Any]:
+    """In plain Python."""
     return ids[positions.cpu().numpy()].tolist()

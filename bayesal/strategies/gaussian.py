@@ -12,8 +12,7 @@ from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
 from bayesal.selection.conditioned import Kernel
 from bayesal.selection.gaussian import BatchALC, BatchEPIG, JointBALD
-from bayesal.selection.greedy import grow
-from bayesal.strategies.contract import check_batch, ids_at
+from bayesal.strategies.contract import check_batch, grown
 from bayesal.types import GreedyRule, Inputs, Moments, Posterior, Selection
 from bayesal.views.moments import known, noise_of
 from bayesal.views.places import Places
@@ -71,8 +70,7 @@ class GrowMoments:
         places = Places(belief, pool, ids, points)
         noise = float(known(noise_of(belief, self.noise)))
         what = Known(noise, places) if points is None else Known(noise, places, places.there, noise, points.weights)
-        grown = grow(self.objective(what), places.here, batch_size, generator=generator)
-        return replace(grown, ids=ids_at(ids, grown.positions))
+        return grown(self.objective(what), places.here, ids, batch_size, generator=generator)
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,8 +102,8 @@ class GrowSamples:
             return Samples.of(hypotheses(inputs), self.noise).whitened
 
         rows = pool.scan(look, ids, what="looking at the pool")
-        grown = grow(self.objective(what), rows, batch_size, generator=generator)
-        return replace(grown, ids=ids_at(ids, grown.positions), notes=grown.notes + _rank(rows.shape[1], batch_size))
+        selection = grown(self.objective(what), rows, ids, batch_size, generator=generator)
+        return replace(selection, notes=selection.notes + _rank(rows.shape[1], batch_size))
 
 
 def _rank(num_hypotheses: int, batch_size: int) -> tuple[str, ...]:

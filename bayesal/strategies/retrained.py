@@ -1,6 +1,6 @@
 """JEPIG by retraining: what labels would tell one model that a model which knows the targets would not be told."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,8 +9,8 @@ from torch import Generator
 from bayesal.data.pool import Pool
 from bayesal.learning.distil import distilled
 from bayesal.recipe import recipe
-from bayesal.selection import RetrainedJEPIG, grow
-from bayesal.strategies.contract import check_batch, ids_at
+from bayesal.selection import RetrainedJEPIG
+from bayesal.strategies.contract import check_batch, grown
 from bayesal.types import Posterior, Selection
 from bayesal.views.predictive import Predictions
 from bayesal.views.targets import Targets
@@ -50,5 +50,5 @@ class Retrained:
                 f"the belief predicts with {rows[0].shape[1]} hypotheses and the model retrained on its predictions "
                 f"with {rows[1].shape[1]}; both must have as many: use the learner that made the belief"
             )
-        grown = grow(RetrainedJEPIG(self.num_configurations), torch.cat(rows, 1), batch_size, generator=generator)
-        return replace(grown, ids=ids_at(ids, grown.positions))
+        rule = RetrainedJEPIG(self.num_configurations)
+        return grown(rule, torch.cat(rows, 1), ids, batch_size, generator=generator)

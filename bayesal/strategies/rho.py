@@ -12,7 +12,7 @@ from bayesal.data.labels import as_targets
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
 from bayesal.selection import top
-from bayesal.strategies.contract import check_batch, ids_at
+from bayesal.strategies.contract import check_batch, picked
 from bayesal.types import Hypotheses, Inputs, Labels, Look, Posterior, Rule, Selection
 
 
@@ -62,9 +62,7 @@ class ReducibleLoss:
         labels = self._labels(ids.tolist())
         irreducible = pool.scan(self._look(self.holdout, label_loss, labels, generator=generator), ids, what="holdout")
         scores = pool.scan(self._look(belief, rho_loss, labels, irreducible, generator=generator), ids, what="scoring")
-        positions = self.rule(scores, batch_size, generator=generator)
-        chosen = scores[positions]
-        return Selection(ids_at(ids, positions), chosen, chosen, positions)
+        return picked(self.rule, scores, ids, batch_size, generator=generator)
 
     def _labels(self, ids: list[str | int]) -> Tensor:
         missing = next((i for i in ids if i not in self.answers), None)

@@ -1,6 +1,6 @@
 """One view, one rule."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,8 +8,7 @@ from torch import Generator
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
-from bayesal.selection.greedy import grow
-from bayesal.strategies.contract import check_batch, ids_at
+from bayesal.strategies.contract import check_batch, grown, picked
 from bayesal.types import GreedyRule, Rule, Selection
 from bayesal.views.view import View
 
@@ -25,9 +24,7 @@ class Blind:
     def __call__(self, belief: Any, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
         ids = pool.unlabelled
         check_batch(batch_size, len(ids))
-        unseen = torch.zeros(len(ids))
-        positions = self.rule(unseen, batch_size, generator=generator)
-        return Selection(ids_at(ids, positions), unseen[positions], unseen[positions], positions)
+        return picked(self.rule, torch.zeros(len(ids)), ids, batch_size, generator=generator)
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,9 +40,7 @@ class Pick:
         ids = pool.unlabelled
         check_batch(batch_size, len(ids))
         scores = pool.scan(self.view(belief, pool, generator=generator), ids, what="scoring the pool")
-        positions = self.rule(scores, batch_size, generator=generator)
-        chosen = scores[positions]
-        return Selection(ids_at(ids, positions), chosen, chosen, positions)
+        return picked(self.rule, scores, ids, batch_size, generator=generator)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,5 +56,4 @@ class Grow:
         ids = pool.unlabelled
         check_batch(batch_size, len(ids))
         rows = pool.scan(self.view(belief, pool, generator=generator), ids, what="looking at the pool")
-        grown = grow(self.rule, rows, batch_size, generator=generator)
-        return replace(grown, ids=ids_at(ids, grown.positions))
+        return grown(self.rule, rows, ids, batch_size, generator=generator)

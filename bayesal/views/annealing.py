@@ -4,15 +4,17 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Bool, Float, Shaped
-from torch import Tensor
-from torch.distributions import Distribution
+from torch import Generator, Tensor
 
 from bayesal.acquisitions import balance, bald
+from bayesal.data.pool import Pool
 from bayesal.numerics import equivalence
 from bayesal.recipe import digest, recipe
-from bayesal.types import GreedyRule, ScoredRule
+from bayesal.types import GreedyRule, Inputs, Look, Posterior, ScoredRule
 from bayesal.views.predictive import class_log_probabilities
+from bayesal.views.targets import Targets
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,19 +53,35 @@ class Annealing:
 
 
 @dataclass(frozen=True, repr=False)
-class AnnealedBalance:
-    """A score for ``Targeted``: ``balance`` with the edges of the Hamming set; ``bald`` where no pair has an edge."""
+class Balanced:
+    """Rows are scores: ``balance`` with the edges of the Hamming set; ``bald`` where no pair has an edge, with a
+    UserWarning."""
 
+    hamming: Targets
     annealing: Annealing = field(default_factory=Annealing)
+    num_hypotheses: int = 200
 
     __repr__ = recipe
 
-    def __call__(self, predictions: Distribution, hamming_predictions: Distribution) -> Float[Tensor, "N"]:
-        edges = self.annealing.edges(class_log_probabilities(hamming_predictions))
-        if bool(edges.any()):
-            return balance(predictions, edges)
-        warnings.warn("no pair of hypotheses differs by the threshold, so BALanCe falls back on BALD", stacklevel=2)
-        return bald(predictions)
+    def __call__(self, belief: Posterior, pool: Pool, /, *, generator: Generator) -> Look:
+        hypotheses = belief.draw(self.num_hypotheses, generator=generator)
+        points = self.hamming(pool, generator=generator)
+
+        @torch.no_grad()
+        def there(inputs: Inputs) -> Tensor:
+            return class_log_probabilities(hypotheses(inputs))
+
+        edges = self.annealing.edges(points.pool.scan(there, points.ids, what="looking at the Hamming set"))
+        apart = bool(edges.any())
+        if not apart:
+            warnings.warn("no pair of hypotheses differs by the threshold, so BALanCe falls back on BALD", stacklevel=2)
+
+        @torch.no_grad()
+        def look(inputs: Inputs) -> Tensor:
+            predictions = hypotheses(inputs)
+            return balance(predictions, edges) if apart else bald(predictions)
+
+        return look
 
 
 @dataclass(frozen=True, repr=False)
