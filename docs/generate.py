@@ -31,7 +31,7 @@ def _methods() -> str:
 
 
 def _posteriors() -> str:
-    rows = [(f"`{name}`", *facts) for name, *facts in POSTERIORS]
+    rows = [(f"`{name}`", *facts) for name, *facts, _ in POSTERIORS]
     return _table(("posterior", "tasks", "needs", "paper"), rows)
 
 

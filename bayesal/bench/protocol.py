@@ -3,7 +3,8 @@
 from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
-from bayesal.bench.learners import PROTOCOL_SHAPE, check_posterior, point_shape
+from bayesal.bench.defaults import PROTOCOL_SHAPE, point_shape
+from bayesal.bench.learners import check_posterior
 from bayesal.bench.tasks import num_targets_of
 from bayesal.data.dataset import DataSet
 from bayesal.methods import describe, named

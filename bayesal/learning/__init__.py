@@ -3,12 +3,15 @@
 from bayesal.learning.distil import distilled as distilled
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
+from bayesal.learning.fitted import Fitted as Fitted
 from bayesal.learning.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from bayesal.learning.losses import CrossEntropy as CrossEntropy
 from bayesal.learning.losses import GaussianLoss as GaussianLoss
 from bayesal.learning.losses import Loss as Loss
+from bayesal.learning.losses import SquaredLoss as SquaredLoss
 from bayesal.learning.minimise import minimise as minimise
 from bayesal.learning.soft import SoftCrossEntropy as SoftCrossEntropy
+from bayesal.learning.staged import Staged as Staged
 from bayesal.learning.streams import Streams as Streams
 from bayesal.learning.supervised import Supervised as Supervised
 from bayesal.learning.training import Fit as Fit

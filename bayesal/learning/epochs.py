@@ -20,6 +20,8 @@ from bayesal.learning.training import Fit, Training
 from bayesal.learning.weights import Weights
 
 Forward: TypeAlias = Callable[[Tensor], Tensor]
+Penalty: TypeAlias = Callable[[nn.Module], Tensor]
+OnEpoch: TypeAlias = Callable[[nn.Module, int], None]
 
 SHOW_PROGRESS_AFTER = 2.0  # seconds: shorter trainings stay silent
 EVALUATION_BATCH = 256  # points at a time: more fall out of the processor's cache
@@ -34,6 +36,8 @@ class Epochs:
     validation: Examples | None
     training: Training
     modes: Modes
+    penalty: Penalty | None = None
+    on_epoch: OnEpoch | None = None
 
     def run(self, networks: Sequence[nn.Module], streams: Sequence[Streams], *, together: bool) -> list[Fit]:
         """Train one network, or several as one; each stops by itself and ends with the weights of its best epoch."""
@@ -47,8 +51,10 @@ class Epochs:
         rows = list(range(len(networks)))  # row r of the table is network rows[r]
         try:
             with seeded(streams[0].noise), self._bar() as bar:
-                for _ in range(self.training.max_epochs):
-                    losses = self._epoch(forward, weights, optimiser, [orders[m] for m in rows]).tolist()
+                for epoch in range(self.training.max_epochs):
+                    losses = self._epoch(epoch, forward, weights, optimiser, [orders[m] for m in rows]).tolist()
+                    if self.on_epoch is not None:
+                        self.on_epoch(networks[0], epoch)
                     watched = losses if self.validation is None else self._errors(forward, len(rows)).tolist()
                     bar.update()
                     for r, m in enumerate(rows):
@@ -82,15 +88,22 @@ class Epochs:
             yield from (self.validation[chunk] for chunk in positions.split(EVALUATION_BATCH))
 
     def _epoch(
-        self, forward: Forward, weights: Weights, optimiser: Optimizer, orders: Sequence[Generator]
+        self, epoch: int, forward: Forward, weights: Weights, optimiser: Optimizer, orders: Sequence[Generator]
     ) -> Float[Tensor, "M"]:
         """One epoch of steps; the mean loss of its draws, as they were met."""
         leaves = forward.leaves if isinstance(forward, Together) else weights.leaves()
         totals, count = weights.table.new_zeros(len(orders)), 0
-        for positions in self.batches(orders):
+        batches = list(self.batches(orders))
+        for step, positions in enumerate(batches):
+            if self.training.schedule is not None:
+                share = (epoch + step / len(batches)) / self.training.max_epochs
+                optimiser.param_groups[0]["lr"] = self.training.learning_rate * self.training.schedule(share)
             batch = self.examples[positions.reshape(-1)]
             sums = self.loss(forward(batch.inputs), batch.targets).view(positions.shape).sum(dim=1)
-            weights.backward(sums.sum() / positions.shape[1], leaves)
+            objective = sums.sum() / positions.shape[1]
+            if self.penalty is not None:
+                objective = objective + self.penalty(weights.networks[0])
+            weights.backward(objective, leaves)
             if self.training.clip_norm is not None:
                 weights.clip(self.training.clip_norm)
             optimiser.step()

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 from torch.nn import functional as F
 
-from bayesal.likelihoods import SMALLEST_VARIANCE, Likelihood, bernoulli, categorical, gaussian
+from bayesal.likelihoods import SMALLEST_VARIANCE, Likelihood, bernoulli, categorical, gaussian, gaussian_with_noise
 
 
 @runtime_checkable
@@ -128,19 +128,49 @@ class GaussianLoss:
             raise ValueError(
                 f"the Gaussian loss needs a network with two outputs (mean, raw scale), but this one has {num_outputs}"
             )
-        labels = labels.squeeze(-1) if labels.ndim == 2 else labels
-        if labels.ndim != 1:
-            raise ValueError(f"the Gaussian loss needs one number a point, but the labels are {tuple(labels.shape)}")
-        _refuse(labels, ~labels.isfinite(), "a finite number")
-        return labels.double()
+        return _amounts(labels)
 
     def fit(self, targets: Float[Tensor, "N"], /) -> "GaussianLoss":
-        spread = float(targets.double().std(correction=0))
-        return replace(self, shift=float(targets.double().mean()), scale=spread if spread > 0 else 1.0)
+        shift, scale = _shift_and_scale(targets)
+        return replace(self, shift=shift, scale=scale)
 
     @property
     def likelihood(self) -> Likelihood:
         return Rescaled(gaussian, self.shift, self.scale)
+
+
+@dataclass(frozen=True)
+class SquaredLoss:
+    """-log Normal(y; shift + scale·μ, scale²·variance) for one output μ a point: least squares.
+
+    ``fit`` takes shift and scale from the labelled targets. ``variance``: that of a standardised label around the
+    network, which a belief fitted on the network estimates anew; it does not move the network's optimum.
+    """
+
+    shift: float = 0.0
+    scale: float = 1.0
+    variance: float = 1.0
+
+    def __call__(self, outputs: Float[Tensor, "N 1"], targets: Float[Tensor, "N"], /) -> Float[Tensor, "N"]:
+        residual = (targets - self.shift) / self.scale - outputs.squeeze(-1)
+        constant = math.log(self.scale) + math.log(2 * math.pi * self.variance) / 2
+        return residual.square() / (2 * self.variance) + constant
+
+    def error(self, outputs: Float[Tensor, "N 1"], targets: Float[Tensor, "N"], /) -> Float[Tensor, "N"]:
+        return self(outputs, targets)
+
+    def prepare(self, labels: Tensor, num_outputs: int, /) -> Float[Tensor, "N"]:
+        if num_outputs != 1:
+            raise ValueError(f"the squared loss needs a network with one output, but this one has {num_outputs}")
+        return _amounts(labels)
+
+    def fit(self, targets: Float[Tensor, "N"], /) -> "SquaredLoss":
+        shift, scale = _shift_and_scale(targets)
+        return replace(self, shift=shift, scale=scale)
+
+    @property
+    def likelihood(self) -> Likelihood:
+        return Rescaled(gaussian_with_noise(self.variance**0.5), self.shift, self.scale)
 
 
 @dataclass(frozen=True)
@@ -155,6 +185,19 @@ class Rescaled:
         normal = self.standard(outputs)
         assert isinstance(normal, Normal)
         return Normal(self.shift + self.scale * normal.loc, self.scale * normal.scale, validate_args=False)
+
+
+def _amounts(labels: Tensor) -> Float[Tensor, "N"]:
+    labels = labels.squeeze(-1) if labels.ndim == 2 else labels
+    if labels.ndim != 1:
+        raise ValueError(f"amounts need one number a point, but the labels are {tuple(labels.shape)}")
+    _refuse(labels, ~labels.isfinite(), "a finite number")
+    return labels.double()
+
+
+def _shift_and_scale(targets: Float[Tensor, "N"]) -> tuple[float, float]:
+    spread = float(targets.double().std(correction=0))
+    return float(targets.double().mean()), spread if spread > 0 else 1.0
 
 
 def _refuse(labels: Tensor, wrong: Bool[Tensor, "..."], expected: str) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bayesal.learning.agreement import agree
-from bayesal.learning.epochs import Epochs
+from bayesal.learning.epochs import Epochs, OnEpoch, Penalty
 from bayesal.learning.examples import Examples
 from bayesal.learning.losses import Loss
 from bayesal.learning.modes import Modes
@@ -24,13 +24,19 @@ def minimise(
     training: Training,
     validation: Examples | None = None,
     together: bool | None = None,
+    penalty: Penalty | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> list[Fit]:
     """Train each network on all examples, in place, from its own streams; it ends with the weights of its best epoch.
 
     ``together``: train the networks as one never (False), always (True), or where a step taken both ways gives the
     same to the last bit (None, the default): multi-layer perceptrons on a CPU, about three times faster for ten of
     them. Networks with buffers, with frozen weights or with weights of other than linear layers are trained one after
-    the other: convolutions fill the processor alone. Global generators and training flags are left as they were.
+    the other: convolutions fill the processor alone.
+
+    ``penalty(network)``: nats added to the mean loss of every step. ``on_epoch(network, epoch)``: called after every
+    epoch, with the weights as they are then; copy what is to be kept. Both make the networks be trained one after the
+    other. Global generators and training flags are left as they were.
     Raises ValueError if every training diverged (met a loss that is not finite); ``Fit.diverged`` says which one did.
     """
     if not networks or len(networks) != len(streams):
@@ -41,9 +47,14 @@ def minimise(
             "linear layers; leave together=None to train them one after the other"
         )
     with torch.enable_grad(), Modes(networks) as modes:
-        epochs = Epochs(loss, examples, validation, training, modes)
+        epochs = Epochs(loss, examples, validation, training, modes, penalty, on_epoch)
+        alone = penalty is not None or on_epoch is not None
+        if together and alone:
+            raise ValueError("a penalty and on_epoch look at one network at a time; leave together=None with them")
         if together is None and len(networks) > 1:
-            together = stackable(networks) and agree(networks, epochs, [stream.noise for stream in streams])
+            together = (
+                not alone and stackable(networks) and agree(networks, epochs, [stream.noise for stream in streams])
+            )
         if together:
             fits = epochs.run(networks, streams, together=True)
         else:

@@ -46,6 +46,10 @@ class Trained(NamedTuple):
     networks: list[nn.Module]
     likelihood: Likelihood
     fits: list[Fit]
+    targets: Tensor
+    """The labels as the loss takes them."""
+    loss: Loss
+    """The loss on the scale of the targets."""
 
 
 def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: bool | None = None) -> Trained:
@@ -64,13 +68,12 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
         raise ValueError(f"the network ({type(networks[0]).__name__}) has no parameters to train")
     scale = nn.Identity()
     if recipe.standardise:
-        sample = _numbers(pool.gather(pool.ids[:: -(-len(pool) // SAMPLE)]))
-        scale = Standardise.of(sample, like.dtype).to(like.device)
+        scale = scale_of(pool, like.dtype).to(like.device)
 
     def prepared(inputs: Inputs) -> Tensor:
-        numbers = _numbers(inputs).to(like.device)
+        points = numbers(inputs).to(like.device)
         looks_up = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in networks[0].modules())
-        return scale(numbers if looks_up and not numbers.is_floating_point() else numbers.to(like.dtype))
+        return scale(points if looks_up and not points.is_floating_point() else points.to(like.dtype))
 
     def targeted(labels: Tensor) -> Tensor:
         targets = recipe.loss.prepare(labels.cpu(), num_outputs).to(like.device)
@@ -99,7 +102,12 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
     )
     if recipe.standardise:
         networks = [nn.Sequential(OrderedDict(standardise=scale, network=network)) for network in networks]
-    return Trained([network.eval() for network in networks], loss.likelihood, fits)
+    return Trained([network.eval() for network in networks], loss.likelihood, fits, examples.targets, loss)
+
+
+def scale_of(pool: Pool, dtype: torch.dtype = torch.float64) -> Standardise:
+    """The layer that puts inputs on the scale of the pool's points."""
+    return Standardise.of(numbers(pool.gather(pool.ids[:: -(-len(pool) // SAMPLE)])), dtype)
 
 
 def printed(learner: Any) -> str:
@@ -122,7 +130,8 @@ def _built(make: Callable[[], nn.Module], stream: Streams) -> nn.Module:
     return network
 
 
-def _numbers(inputs: Inputs) -> Tensor:
+def numbers(inputs: Inputs) -> Tensor:
+    """The inputs, if they are one tensor of finite numbers, else ValueError."""
     if not isinstance(inputs, Tensor):
         raise ValueError(
             f"the ready-made learners take points that are one tensor, but these are a {type(inputs).__name__}; "

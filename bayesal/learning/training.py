@@ -27,6 +27,7 @@ class Training:
     validation points it is that of the smallest mean loss on the training points themselves, as met during the epoch**:
     this ends a training that no longer moves, and does not notice over-fitting.
     ``clip_norm``: the longest gradient allowed, for each network on its own.
+    ``schedule(t)``: what ``learning_rate`` is multiplied by at the share t in [0, 1) of ``max_epochs``; None keeps it.
     """
 
     optimiser: Callable[..., Optimizer] = adamw
@@ -37,6 +38,7 @@ class Training:
     max_epochs: int = 100
     patience: int | None = 3
     clip_norm: float | None = None
+    schedule: Callable[[float], float] | None = None
     progress: bool = True
 
     def __post_init__(self) -> None:

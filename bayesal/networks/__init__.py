@@ -4,3 +4,4 @@ from bayesal.networks.cnn import MnistCNN as MnistCNN
 from bayesal.networks.cnn import SmallCNN as SmallCNN
 from bayesal.networks.mlp import MLP as MLP
 from bayesal.networks.standardise import Standardise as Standardise
+from bayesal.networks.trunk import split_head as split_head

@@ -176,7 +176,7 @@ def test_the_recipe_is_printed() -> None:
     assert repr(learner) == (
         "Supervised(network=MLP(3, 2), wrap=MCDropout, loss=CrossEntropy(), training=Training(optimiser=adamw, "
         "learning_rate=0.001, weight_decay=0.01, batch_size=64, epoch_size=1024, max_epochs=100, patience=3, "
-        "clip_norm=None, progress=True), validation=7 points, standardise=True)"
+        "clip_norm=None, schedule=None, progress=True), validation=7 points, standardise=True)"
     )
     assert "validation=None" in repr(Ensemble(MnistCNN, DeepEnsemble))
 
