@@ -29,14 +29,24 @@ def data_set(kind: Kind, shape: tuple[int, ...], n: int = 24) -> DataSet:
     return DataSet("made up", inputs, labels, kind, np.arange(n), class_names=names, image=len(shape) == 3)
 
 
-@pytest.mark.parametrize("posterior", [row.name for row in POSTERIORS])
+KINDS: tuple[Kind, ...] = ("classification", "regression", "multilabel")
+FITTING = [(row.name, kind) for row in POSTERIORS for kind in KINDS if row.tasks == "any" or kind in row.tasks]
+OTHERS = [(row.name, kind) for row in POSTERIORS for kind in KINDS if (row.name, kind) not in FITTING]
+
+
+@pytest.mark.parametrize(("posterior", "kind"), FITTING)
 @pytest.mark.parametrize("shape", [(5,), (1, 8, 8), (3, 12, 9), (1, 28, 28), (3, 40, 50)])
-@pytest.mark.parametrize("kind", ["classification", "regression", "multilabel"])
 def test_the_belief_of_every_kind_of_data_keeps_the_laws(posterior: str, shape: tuple[int, ...], kind: Kind):
     data = data_set(kind, shape)
     pool = Pool.of(data.inputs, ids=data.ids, labels=data.answers)
     belief = learner_for(posterior, data, QUICK)(pool, torch.Generator().manual_seed(0))
     check_posterior(belief, torch.as_tensor(np.asarray(data.inputs))[:8], num_hypotheses=4)
+
+
+@pytest.mark.parametrize(("posterior", "kind"), OTHERS)
+def test_a_posterior_for_other_data_says_which_would_do(posterior: str, kind: Kind):
+    with pytest.raises(ValueError, match=f"the posterior {posterior} is for .*{kind} task; for that there are .*mc"):
+        learner_for(posterior, data_set(kind, (5,)), QUICK)
 
 
 def test_the_network_follows_from_the_shape():
