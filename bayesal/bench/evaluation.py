@@ -4,6 +4,7 @@ import math
 
 import torch
 from jaxtyping import Float, Int
+from sklearn.metrics import roc_auc_score
 from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 
@@ -34,6 +35,22 @@ def class_metrics(log_probs: Float[Tensor, "N C"], labels: Int[Tensor, "N"]) -> 
     right = log_probs.argmax(1) == labels
     nll = -log_probs.double().gather(1, labels[:, None]).mean()
     return {"accuracy": right.double().mean().item(), "nll": nll.item()}
+
+
+def calibration_error(log_probs: Float[Tensor, "N C"], labels: Int[Tensor, "N"], *, num_bins: int = 15) -> float:
+    """Expected calibration error: Σ_b n_b / N |accuracy_b - confidence_b| over bins of equal width of the largest
+    probability, each with its right end (Guo et al., 2017)."""
+    confidence, predicted = log_probs.double().exp().max(1)
+    which = (confidence * num_bins).ceil().long().clamp(1, num_bins) - 1
+    surplus = (predicted == labels).double() - confidence
+    return (confidence.new_zeros(num_bins).index_add(0, which, surplus).abs().sum() / len(labels)).item()
+
+
+def ood_auroc(inside: Float[Tensor, "N"], outside: Float[Tensor, "M"]) -> float:
+    """How well a score tells strange points from usual ones: the chance that a strange one has the larger score, a tie
+    counting half."""
+    strange = torch.cat([torch.zeros(len(inside)), torch.ones(len(outside))])
+    return float(roc_auc_score(strange.numpy(), torch.cat([inside, outside]).double().numpy()))
 
 
 def several_labels_metrics(log_probs: Float[Tensor, "N C"], labels: Float[Tensor, "N C"]) -> dict[str, float]:

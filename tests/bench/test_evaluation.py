@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal, Poisson
 
-from bayesal.bench.evaluation import evaluate
+from bayesal.bench.evaluation import calibration_error, evaluate, ood_auroc
 from bayesal.bench.tasks import Labelled
 
 
@@ -81,3 +81,23 @@ def test_one_sure_and_wrong_hypothesis_of_several_keeps_the_nll_finite():
 def test_other_predictions_are_refused():
     with pytest.raises(ValueError, match="a run measures classes, several labels or amounts"):
         measured(Poisson(torch.ones(2, 3)), torch.zeros(2, dtype=torch.int64))
+
+
+def test_calibration_error_is_the_gap_of_each_bin_by_hand():
+    probabilities = torch.tensor([[0.95, 0.05], [0.93, 0.07], [0.4, 0.6], [0.45, 0.55], [0.5, 0.5]])
+    labels = torch.tensor([0, 1, 1, 1, 0])
+    # Bins end at multiples of 1/15, so each probability has one of its own, but for 0.6 and 0.55.
+    expected = (abs(1 - 0.95) + abs(0 - 0.93) + abs(2 - 0.6 - 0.55) + abs(1 - 0.5)) / 5
+    assert calibration_error(probabilities.log(), labels) == pytest.approx(expected, abs=1e-6)
+
+
+def test_sure_and_right_is_calibrated_and_sure_and_wrong_is_not():
+    log_probs = torch.tensor([[0.0, -math.inf], [0.0, -math.inf]])
+    assert calibration_error(log_probs, torch.tensor([0, 0])) == 0
+    assert calibration_error(log_probs, torch.tensor([1, 1])) == 1
+
+
+def test_strangeness_is_told_apart_as_often_as_pairs_are_ordered(generator: torch.Generator):
+    inside, outside = torch.randint(5, (40,), generator=generator), torch.randint(3, 8, (30,), generator=generator)
+    pairs = [(a < b) + (a == b) / 2 for a in inside.tolist() for b in outside.tolist()]
+    assert ood_auroc(inside.float(), outside.float()) == pytest.approx(sum(pairs) / len(pairs))
