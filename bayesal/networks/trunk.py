@@ -12,33 +12,46 @@ TOLERANCE = 1e-4  # of the largest output: one product of matrices may be summed
 def split_head(network: nn.Module, points: Tensor) -> tuple[nn.Module, nn.Linear]:
     """``(trunk, head)`` with network(x) = head(trunk(x)): copies in evaluation mode that need no gradients.
 
-    The head is the last ``nn.Linear`` among the network's modules; the trunk gives its inputs, the features ``N D``.
+    The head is the ``nn.Linear`` that is called last; the trunk gives its inputs, the features ``N D``.
     The network itself is left alone. ``points``: one or more inputs ``n ...`` on which the split is tried.
     Raises ValueError if the network has no linear layer, or if its output is not that of the last one: for a network
     that goes on to a softmax or a scale, take the part that gives the logits.
     """
-    names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     kind = type(network).__name__
-    if not names:
-        raise ValueError(f"the network ({kind}) has no nn.Linear to split off as its head")
     whole = copy.deepcopy(network).eval().requires_grad_(False)
-    if not names[-1]:  # a linear layer alone: its features are its inputs
-        assert isinstance(whole, nn.Linear)
-        return nn.Identity(), whole
+    name, expected = _last_called(whole, points)
+    if name is None:
+        raise ValueError(f"the network ({kind}) uses no nn.Linear that could be split off as its head")
     trunk = copy.deepcopy(whole)
-    head = trunk.get_submodule(names[-1])
+    head = trunk.get_submodule(name)
     assert isinstance(head, nn.Linear)
-    parent, _, own = names[-1].rpartition(".")
+    if not name:  # a linear layer alone: its features are its inputs
+        return nn.Identity().eval(), head
+    parent, _, own = name.rpartition(".")
     setattr(trunk.get_submodule(parent), own, nn.Identity())
     with torch.no_grad():
-        expected, features = whole(points), trunk(points)
+        features = trunk(points)
         same = features.ndim == 2 and features.shape[-1] == head.in_features and _close(head(features), expected)
     if not same:
         raise ValueError(
-            f"the output of the network ({kind}) is not that of its last nn.Linear ({names[-1]}), so its features "
-            "cannot be told from its head; take the part of it that ends in the logits"
+            f"the output of the network ({kind}) is not that of its last nn.Linear ({name}), so its features cannot be "
+            "told from its head; take the part of it that ends in the logits"
         )
     return trunk, head
+
+
+@torch.no_grad()
+def _last_called(network: nn.Module, points: Tensor) -> tuple[str | None, Tensor]:
+    """The name of the linear layer that is called last, and the network's output."""
+    called: list[str] = []
+    linear = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    hooks = [module.register_forward_hook(lambda *_, name=name: called.append(name)) for name, module in linear]
+    try:
+        output = network(points)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return (called[-1] if called else None), output
 
 
 def _close(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:

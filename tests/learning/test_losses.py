@@ -8,12 +8,13 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal
 
-from bayesal.learning import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss
+from bayesal.learning import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SquaredLoss
 
 LABELS: dict[str, tuple[Loss, Tensor, int]] = {
     "classes": (CrossEntropy(), torch.tensor([0, 3, 1, 1]), 4),
     "several labels": (BinaryCrossEntropy(), torch.tensor([[0, 1], [1, 1], [0, 0], [1, 0]]), 2),
     "amounts": (GaussianLoss(), torch.tensor([100.0, 350.0, -20.0, 75.0]), 2),
+    "amounts of known noise": (SquaredLoss(variance=0.3), torch.tensor([100.0, 350.0, -20.0, 75.0]), 1),
 }
 
 
@@ -88,3 +89,14 @@ def test_class_numbers_may_be_whole_floats() -> None:
 def test_labels_that_do_not_fit_get_a_sentence(loss: Loss, labels: Tensor, num_outputs: int, sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         loss.prepare(labels, num_outputs)
+
+
+def test_the_squared_loss_takes_one_output_and_does_not_care_for_its_variance() -> None:
+    targets = SquaredLoss().prepare(torch.tensor([[1.0], [3.0]]), 1)
+    assert targets.tolist() == [1.0, 3.0]
+    outputs = torch.zeros(2, 1, dtype=torch.float64, requires_grad=True)
+    for variance in (0.1, 1.0):
+        (gradient,) = torch.autograd.grad(SquaredLoss(2.0, 1.0, variance)(outputs, targets).sum(), outputs)
+        torch.testing.assert_close(gradient.flatten() * variance, torch.tensor([1.0, -1.0], dtype=torch.float64))
+    with pytest.raises(ValueError, match="the squared loss needs a network with one output, but this one has 2"):
+        SquaredLoss().prepare(torch.tensor([1.0]), 2)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from bayesal.learning import CrossEntropy, Examples, Fit, Streams, Training, minimise
+from bayesal.learning import CrossEntropy, Examples, Fit, Loss, Streams, Training, minimise
 from bayesal.learning.streams import seeded
 from bayesal.networks import MLP, MnistCNN, SmallCNN
 from tests.learning.climbers import ONE_POINT, Climb, Squares, slope, steps
@@ -288,3 +289,96 @@ def test_a_recipe_that_cannot_work_gets_a_sentence(changed: dict[str, float], se
 def test_every_network_needs_its_streams() -> None:
     with pytest.raises(ValueError, match="every network needs its own streams: there are 1 and 0"):
         minimise([slope(0.0)], Climb(), ONE_POINT, streams=[], training=steps(0.1))
+
+
+def last_weights(network: nn.Module, streams: Streams, loss: Loss, examples: Examples, training: Training, **settings):
+    """Those of the last epoch, not of the best."""
+    seen: list[Tensor] = []
+
+    def note(network: nn.Module, _: int) -> None:
+        seen.append(torch.cat([p.detach().flatten().clone() for p in network.parameters()]))
+
+    minimise([network], loss, examples, streams=[streams], training=training, on_epoch=note, **settings)
+    return seen[-1]
+
+
+def test_a_penalty_is_added_to_the_loss_of_every_step() -> None:
+    examples, ridge = blobs(), 0.7
+
+    class Penalised(CrossEntropy):
+        def __call__(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
+            return super().__call__(outputs, targets) + ridge * sum(p.square().sum() for p in one.parameters())
+
+    make = partial(MLP, 6, 3, hidden=(8,))
+    one, streams = built(make)
+    inside = last_weights(one, streams, Penalised(), examples, SHORT)
+    other, streams = built(make)
+    beside = last_weights(
+        other,
+        streams,
+        CrossEntropy(),
+        examples,
+        SHORT,
+        penalty=lambda network: ridge * sum((p.square().sum() for p in network.parameters()), torch.zeros(())),
+    )
+    torch.testing.assert_close(inside, beside)
+
+
+def test_each_epoch_shows_its_own_weights_and_the_last_stays() -> None:
+    seen: list[Tensor] = []
+
+    def note(network: nn.Module, epoch: int) -> None:
+        assert epoch == len(seen)
+        seen.append(torch.cat([p.detach().flatten().clone() for p in network.parameters()]))
+
+    network, streams = built(partial(MLP, 6, 3, hidden=(8,)))
+    (fit,) = minimise([network], CrossEntropy(), blobs(), streams=[streams], training=SHORT, on_epoch=note)
+    assert len(seen) == len(fit.losses) == 4
+    assert len({tuple(weights.tolist()) for weights in seen}) == 4
+    kept = torch.cat([p.detach().flatten() for p in network.parameters()])
+    assert torch.equal(kept, seen[fit.best_epoch])
+
+
+def test_members_that_are_watched_are_trained_one_after_the_other() -> None:
+    pairs = [built(partial(MLP, 6, 3, hidden=(8,)), seed) for seed in (0, 1)]
+    networks, streams = [network for network, _ in pairs], [s for _, s in pairs]
+    seen: list[nn.Module] = []
+    fits = minimise(
+        networks,
+        CrossEntropy(),
+        blobs(),
+        streams=streams,
+        training=SHORT,
+        on_epoch=lambda network, _: seen.append(network),
+    )
+    assert seen == [networks[0]] * 4 + [networks[1]] * 4
+    assert not any(fit.together for fit in fits)
+    with pytest.raises(ValueError, match="look at one network at a time"):
+        minimise(
+            networks, CrossEntropy(), blobs(), streams=streams, training=SHORT, together=True, on_epoch=lambda *_: None
+        )
+
+
+def test_the_schedule_scales_every_step() -> None:
+    rates = []
+
+    def cool(t: float) -> float:
+        rates.append(t)
+        return 1 - t
+
+    training = replace(SHORT, optimiser=torch.optim.SGD, schedule=cool, learning_rate=0.1, weight_decay=0.0)
+    examples = blobs()
+    cooled, streams = built(partial(MLP, 6, 3, hidden=(8,), dropout=0.0))
+    found = last_weights(cooled, streams, CrossEntropy(), examples, training)
+    assert rates == pytest.approx([step / 12 for step in range(12)])  # 4 epochs of 3 batches
+
+    network, streams = built(partial(MLP, 6, 3, hidden=(8,), dropout=0.0))
+    order, step = Generator().manual_seed(streams.order), 0
+    for _ in range(4):
+        shuffles = torch.rand(1, 30, generator=order).argsort(dim=1).flatten()[:21]
+        for batch in shuffles.split(7):
+            loss = F.cross_entropy(network(examples.inputs[batch]), examples.targets[batch])
+            for p, g in zip(network.parameters(), torch.autograd.grad(loss, list(network.parameters())), strict=True):
+                p.data -= 0.1 * (1 - step / 12) * g
+            step += 1
+    torch.testing.assert_close(found, torch.cat([p.detach().flatten() for p in network.parameters()]))
