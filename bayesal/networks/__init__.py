@@ -3,5 +3,8 @@
 from bayesal.networks.cnn import MnistCNN as MnistCNN
 from bayesal.networks.cnn import SmallCNN as SmallCNN
 from bayesal.networks.mlp import MLP as MLP
+from bayesal.networks.residual import ResidualCNN as ResidualCNN
+from bayesal.networks.residual import ResidualMLP as ResidualMLP
+from bayesal.networks.spectral import soft_spectral_norm as soft_spectral_norm
 from bayesal.networks.standardise import Standardise as Standardise
 from bayesal.networks.trunk import split_head as split_head
