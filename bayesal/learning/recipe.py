@@ -40,6 +40,25 @@ class Recipe(Protocol):
     def standardise(self) -> bool: ...
 
 
+class Prepared(NamedTuple):
+    """New networks, not trained yet, and what they will be trained on, on the networks' own scale, type and device."""
+
+    networks: list[nn.Module]
+    scale: nn.Module | None
+    """The fixed first layer, which the examples have gone through already."""
+    loss: Loss
+    examples: Examples
+    validation: Examples | None
+
+    def trained(self, fits: list[Fit]) -> "Trained":
+        """The networks as they are now, of the user's inputs, in evaluation mode."""
+        networks = self.networks
+        if self.scale is not None:
+            networks = [nn.Sequential(OrderedDict(standardise=self.scale, network=network)) for network in networks]
+        whole = [network.eval() for network in networks]
+        return Trained(whole, self.loss.likelihood, fits, self.examples.targets, self.loss)
+
+
 class Trained(NamedTuple):
     """Networks of the user's inputs, the likelihood of labels in the user's units, and how each training went."""
 
@@ -55,8 +74,26 @@ class Trained(NamedTuple):
 def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: bool | None = None) -> Trained:
     """New networks, one a stream, trained on all the pool's labels.
 
-    Raises ValueError if nothing is labelled, for inputs or labels that do not fit the network and the loss, for inputs
-    that are not finite, and if every training diverged.
+    Raises ValueError as ``prepare`` does, and if every training diverged.
+    """
+    ready = prepare(recipe, pool, streams)
+    fits = minimise(
+        ready.networks,
+        ready.loss,
+        ready.examples,
+        streams=streams,
+        training=recipe.training,
+        validation=ready.validation,
+        together=together,
+    )
+    return ready.trained(fits)
+
+
+def prepare(recipe: Recipe, pool: Pool, streams: Sequence[Streams]) -> Prepared:
+    """New networks, one a stream, and all the pool's labels as they take them.
+
+    Raises ValueError if nothing is labelled, for inputs or labels that do not fit the network and the loss, and for
+    inputs that are not finite.
     """
     if len(pool.labels) == 0:
         raise ValueError("nothing in the pool is labelled yet, so there is nothing to learn from: label a first batch")
@@ -66,14 +103,13 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
     like = next((parameter for parameter in networks[0].parameters() if parameter.is_floating_point()), None)
     if like is None:
         raise ValueError(f"the network ({type(networks[0]).__name__}) has no parameters to train")
-    scale = nn.Identity()
-    if recipe.standardise:
-        scale = scale_of(pool, like.dtype).to(like.device)
+    scale = scale_of(pool, like.dtype).to(like.device) if recipe.standardise else None
 
     def prepared(inputs: Inputs) -> Tensor:
         points = numbers(inputs).to(like.device)
         looks_up = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in networks[0].modules())
-        return scale(points if looks_up and not points.is_floating_point() else points.to(like.dtype))
+        points = points if looks_up and not points.is_floating_point() else points.to(like.dtype)
+        return points if scale is None else scale(points)
 
     def targeted(labels: Tensor) -> Tensor:
         targets = recipe.loss.prepare(labels.cpu(), num_outputs).to(like.device)
@@ -90,19 +126,7 @@ def train(recipe: Recipe, pool: Pool, streams: Sequence[Streams], *, together: b
                 f"{tuple(inputs.shape[1:])}"
             )
         held_out = Examples(prepared(recipe.validation[0]), targeted(recipe.validation[1]))
-    loss = recipe.loss.fit(examples.targets)
-    fits = minimise(
-        networks,
-        loss,
-        examples,
-        streams=streams,
-        training=recipe.training,
-        validation=held_out,
-        together=together,
-    )
-    if recipe.standardise:
-        networks = [nn.Sequential(OrderedDict(standardise=scale, network=network)) for network in networks]
-    return Trained([network.eval() for network in networks], loss.likelihood, fits, examples.targets, loss)
+    return Prepared(networks, scale, recipe.loss.fit(examples.targets), examples, held_out)
 
 
 def scale_of(pool: Pool, dtype: torch.dtype = torch.float64) -> Standardise:
