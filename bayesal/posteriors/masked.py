@@ -37,6 +37,7 @@ class DropoutHypotheses:
     same: other shapes (sequences or images of another size) or another number of calls would need other masks, which
     are other functions, so they raise ValueError. What comes before the first mask is computed once a point.
     A faster way is taken only after it gave the first points' outputs of the plain forward pass under one hypothesis.
+    There is a gradient graph only if the inputs require one.
     """
 
     def __init__(
@@ -60,7 +61,6 @@ class DropoutHypotheses:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_factors": {}}  # masks are drawn again from the seed
 
-    @torch.no_grad()
     def outputs(self, points: Points) -> Float[Tensor, "N K ..."]:
         """What the networks say of prepared points, block by block of points and hypotheses."""
         if points.count == 0:
@@ -83,6 +83,7 @@ class DropoutHypotheses:
         assert outputs is not None
         return outputs
 
+    @torch.no_grad()
     def _meet(self, points: Points) -> None:
         """Look at a first point or two of a new shape: find the sites, or check that they are where they were."""
         if self.sites:
@@ -126,15 +127,18 @@ class DropoutHypotheses:
                 parameter.data = parameter.data.contiguous(memory_format=layout)
 
     def _evaluate(self, points: Points, masks: dict[str, Tensor]) -> Tensor:
+        way = self._way
         while True:
             try:
-                return self._by(self._way, points, masks)
+                return self._by(way, points, masks)
             except ChangedPattern:
                 raise
             except Exception:
-                if self._way is Way.ONE_BY_ONE:
+                if way is Way.ONE_BY_ONE:
                     raise
-                self._use(Way(self._way + 1))
+                way = Way(way + 1)
+                if not points.requires_grad:  # else a faster way may still do where no gradient is asked for
+                    self._use(way)
 
     def _by(self, way: Way, points: Points, masks: dict[str, Tensor]) -> Tensor:
         evaluate = one_by_one if way is Way.ONE_BY_ONE else together

@@ -66,6 +66,12 @@ class Points:
         return ", ".join(f"{key} {tuple(part.shape[1:])} {part.dtype}".strip() for key, part in parts.items())
 
     @property
+    def requires_grad(self) -> bool:
+        """Whether somebody wants to know how the outputs change with the points."""
+        parts = [self.inputs] if isinstance(self.inputs, Tensor) else self.inputs.values()
+        return torch.is_grad_enabled() and any(part.requires_grad for part in parts)
+
+    @property
     def where(self) -> torch.device:
         """The network's device, where the points are now."""
         return (self.inputs if isinstance(self.inputs, Tensor) else next(iter(self.inputs.values()))).device

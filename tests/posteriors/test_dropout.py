@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -495,3 +496,26 @@ def test_dropout_in_place_spares_the_inputs() -> None:
     given = x.clone()
     MCDropout(nn.Sequential(nn.Dropout(0.5, inplace=True), DropsInPlace(looked_at=True))).draw(3, generator=seeded())(x)
     assert torch.equal(x, given)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"), [(lambda: MLP(5, 3), (5,)), (lambda: MnistCNN(3), (1, 28, 28))], ids=["mlp", "images"]
+)
+def test_points_can_be_differentiated_without_slowing_down_the_rest(
+    make: Callable[[], nn.Module], shape: tuple[int, ...], generator: Generator
+) -> None:
+    points = torch.randn(3, *shape, generator=generator, dtype=torch.float64)
+    hypotheses = MCDropout(make().double()).draw(30, generator=generator)
+
+    def some(inputs: Tensor) -> Tensor:
+        return hypotheses(inputs).logits.softmax(-1)[..., 0].sum()
+
+    expected, way = some(points), hypotheses._way
+    assert not expected.requires_grad
+    moving = points.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(some(moving), moving)
+    direction = torch.randn(points.shape, generator=generator, dtype=torch.float64)
+    numeric = (some(points + 1e-6 * direction) - some(points - 1e-6 * direction)) / 2e-6
+    torch.testing.assert_close((gradient * direction).sum(), numeric, rtol=1e-5, atol=1e-7)
+    assert hypotheses._way is way
+    assert torch.equal(some(points), expected)
