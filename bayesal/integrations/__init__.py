@@ -1,0 +1,1 @@
+"""Doors to other libraries: their types stop here."""
