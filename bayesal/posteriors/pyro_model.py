@@ -50,6 +50,8 @@ class PyroPosterior:
     ) -> None:
         if (guide is None) == (samples is None):
             raise ValueError("give either a trained guide or samples of the posterior, and not both")
+        self.diagnostics: dict[str, float] = {}
+        """What the sampler said of its chains; empty for what was not sampled here."""
         self._store = stored(guide, model)
         self.model = frozen_copy(model) if isinstance(model, nn.Module) else model
         self.guide = frozen_copy(guide) if isinstance(guide, nn.Module) else guide

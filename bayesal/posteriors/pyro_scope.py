@@ -32,6 +32,17 @@ def private(store: Store | None = None, *, seed: int | None = None, validate: bo
 
 
 @contextmanager
+def floats(dtype: torch.dtype) -> Iterator[None]:
+    """Inside, torch makes Python's numbers into this number type, and so do the priors of a Pyro model."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
 def in_evaluation() -> Iterator[None]:
     """Every network that is called inside is in evaluation mode, wherever a model keeps it; flags are put back."""
     changed: list[nn.Module] = []

@@ -1,0 +1,214 @@
+"""Bayesian neural networks in Pyro: any network, a prior over its weights, and the likelihood of its loss."""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from jaxtyping import Shaped
+from pyro import poutine
+from pyro.infer.autoguide import AutoNormal
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import softplus
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SquaredLoss
+from bayesal.likelihoods import SMALLEST_VARIANCE
+from bayesal.posteriors.frozen import frozen_copy
+from bayesal.posteriors.pyro_fit import fit_nuts, fit_svi
+from bayesal.posteriors.pyro_model import PyroPosterior
+from bayesal.recipe import recipe
+
+NOISE = "label_noise"
+LABEL = "label"
+MOST_SAMPLED = 5_000  # weights
+
+
+@dataclass(frozen=True, repr=False)
+class Prior:
+    """Independent N(0, s²) on every weight: s = ``scale`` / √fan-in for matrices and kernels, ``scale`` for the rest.
+
+    The fan-in (Neal, 1996) keeps a layer's outputs at one size however wide it is; ``by_fan_in=False`` gives ``scale``
+    to all. ``expose``: names or types of the modules whose weights are uncertain, everything below a name included;
+    None is all. ``hide``: those whose weights are not, and stay as they are; hiding comes first.
+    """
+
+    scale: float = 1.0
+    by_fan_in: bool = True
+    hide: tuple[str | type[nn.Module], ...] = (_BatchNorm,)
+    expose: tuple[str | type[nn.Module], ...] | None = None
+
+    __repr__ = recipe
+
+    def scales(self, network: nn.Module) -> dict[str, float]:
+        """The standard deviation of every uncertain weight, by name. Raises ValueError if nothing is uncertain."""
+        if not self.scale > 0:
+            raise ValueError(f"the scale of the prior must be positive, but it is {self.scale}")
+        hidden = _named(network, self.hide)
+        exposed = None if self.expose is None else _named(network, self.expose)
+        kept = {
+            name: self.scale / math.sqrt(weight[0].numel()) if self.by_fan_in and weight.ndim > 1 else self.scale
+            for name, weight in network.named_parameters()
+            if name not in hidden and (exposed is None or name in exposed)
+        }
+        if not kept:
+            raise ValueError(f"the prior hides every weight of the {type(network).__name__}; expose at least one layer")
+        return kept
+
+
+class BayesianNetwork(nn.Module):
+    """A Pyro model ``model(x, y=None)``: weights ~ ``prior``, label ~ the likelihood that ``loss`` stands for.
+
+    The latents are the weights, by their names in the network, which is copied, runs in evaluation mode, and keeps the
+    weights that the prior hides. ``CrossEntropy``: a class. ``BinaryCrossEntropy``: several labels. ``SquaredLoss``: an
+    amount, whose noise is one more latent, ln σ ~ N(-1, 1) for labels on the loss's scale. ``GaussianLoss``: an amount
+    whose noise is the network's second output. ``num_points``: N; a batch of B labels then counts N/B times.
+
+    ``by_svi`` and ``by_nuts`` learn it from a trained network, and are what the learner ``Staged`` takes as ``fit``.
+    """
+
+    def __init__(
+        self, network: nn.Module, loss: Loss, *, prior: Prior | None = None, num_points: int | None = None
+    ) -> None:
+        super().__init__()
+        if not isinstance(loss, CrossEntropy | BinaryCrossEntropy | SquaredLoss | GaussianLoss):
+            raise ValueError(
+                "a Bayesian network has the likelihood of CrossEntropy, BinaryCrossEntropy, SquaredLoss or "
+                f"GaussianLoss, but the loss is a {type(loss).__name__}"
+            )
+        self.network = frozen_copy(network)
+        self.loss = loss
+        self.num_points = num_points
+        self.scales = (prior or Prior()).scales(self.network)
+
+    def forward(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
+        own = dict(self.network.named_parameters())
+        weights = {
+            name: pyro.sample(name, dist.Normal(torch.zeros_like(own[name]), scale).to_event(own[name].ndim))
+            for name, scale in self.scales.items()
+        }
+        noise = pyro.sample(NOISE, dist.LogNormal(*self._noise())) if isinstance(self.loss, SquaredLoss) else None
+        outputs = functional_call(self.network, weights, (inputs,))
+        times = 1.0 if labels is None or self.num_points is None else self.num_points / len(inputs)
+        with poutine.scale(scale=times), pyro.plate("points", len(inputs)):
+            return pyro.sample(LABEL, self._label(outputs, noise), obs=labels)
+
+    def _label(self, outputs: Tensor, noise: Tensor | None) -> Any:
+        if isinstance(self.loss, CrossEntropy):
+            return dist.Categorical(logits=outputs)
+        if isinstance(self.loss, BinaryCrossEntropy):
+            return dist.Bernoulli(logits=outputs).to_event(1)
+        if noise is not None:
+            mean = outputs.squeeze(-1)
+        else:
+            mean, raw = outputs.unbind(-1)
+            noise = (softplus(raw) + SMALLEST_VARIANCE).sqrt()
+        return dist.Normal(self.loss.shift + self.loss.scale * mean, self.loss.scale * noise)
+
+    def _noise(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of ln σ: from 0.05 to 2.6 of the labels' own spread, most likely about a third."""
+        one = next(self.network.parameters()).new_ones(())
+        return -one, one
+
+    @classmethod
+    def by_svi(
+        cls,
+        network: nn.Module,
+        inputs: Shaped[Tensor, "L ..."],
+        targets: Shaped[Tensor, "L ..."],
+        *,
+        loss: Loss,
+        generator: Generator,
+        prior: Prior | None = None,
+        guide: Callable[..., Any] = AutoNormal,
+        num_steps: int = 1_000,
+        learning_rate: float = 0.003,
+        batch_size: int = 64,
+        num_particles: int = 1,
+        init_scale: float = 0.02,
+        annealing: float = 0.5,
+    ) -> PyroPosterior:
+        """A Gaussian over the weights by variational inference (Graves, 2011; Blundell et al., 2015), started at the
+        trained weights with small widths. Settings as in ``fit_svi``; weights are drawn whole, also while training."""
+        model = cls(network, loss, prior=prior, num_points=len(inputs))
+        return fit_svi(
+            model,
+            inputs,
+            targets,
+            generator=generator,
+            guide=guide,
+            num_steps=num_steps,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            num_particles=num_particles,
+            init_scale=init_scale,
+            annealing=annealing,
+            initial=model.trained,
+            dtype=model.dtype,
+            label_site=LABEL,
+        )
+
+    @classmethod
+    def by_nuts(
+        cls,
+        network: nn.Module,
+        inputs: Shaped[Tensor, "L ..."],
+        targets: Shaped[Tensor, "L ..."],
+        *,
+        loss: Loss,
+        generator: Generator,
+        prior: Prior | None = None,
+        num_samples: int = 100,
+        warmup: int = 150,
+        num_chains: int = 2,
+        max_tree_depth: int = 6,
+    ) -> PyroPosterior:
+        """Samples of the weights' posterior by NUTS, for at most some 1,000 weights: the gold standard of small networks.
+        The first chain starts at the trained weights. Settings as in ``fit_nuts``. Raises ValueError for more weights
+        than 5,000, with which a single sample takes minutes."""
+        model = cls(network, loss, prior=prior)
+        count = sum(value.numel() for value in model.trained.values())
+        if count > MOST_SAMPLED:
+            raise ValueError(
+                f"NUTS would sample {count} weights and is for at most {MOST_SAMPLED}; take a smaller network, hide "
+                "layers from the prior, or use variational inference"
+            )
+        return fit_nuts(
+            model,
+            inputs,
+            targets,
+            generator=generator,
+            num_samples=num_samples,
+            warmup=warmup,
+            num_chains=num_chains,
+            max_tree_depth=max_tree_depth,
+            initial=model.trained,
+            dtype=model.dtype,
+            label_site=LABEL,
+        )
+
+    @property
+    def trained(self) -> dict[str, Tensor]:
+        """The network's own values of the weights that are uncertain."""
+        return {name: value for name, value in self.network.named_parameters() if name in self.scales}
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+
+def _named(network: nn.Module, chosen: Collection[str | type[nn.Module]]) -> set[str]:
+    """The weights below the modules of these names or types."""
+    found: set[str] = set()
+    modules = dict(network.named_modules())
+    for name in (part for part in chosen if isinstance(part, str)):
+        if name not in modules:
+            raise ValueError(f"the network has no module named {name!r}; it has {', '.join(filter(None, modules))}")
+    for name, module in modules.items():
+        if name in chosen or any(isinstance(module, kind) for kind in chosen if isinstance(kind, type)):
+            found |= {f"{name}.{own}" if name else own for own, _ in module.named_parameters()}
+    return found
