@@ -35,6 +35,13 @@ POSTERIORS = (
         "networks:mc_dropout",
     ),
     Row("ensemble", "any", "any network, trained five times", "Lakshminarayanan et al. 2017", "networks:ensemble"),
+    Row(
+        "greedy-ensemble",
+        "any",
+        "any network, trained five times, each away from the earlier ones",
+        "Tiulpin and Blaschko 2022",
+        "networks:greedy_ensemble",
+    ),
 )
 """Names for ``--posterior``; a ``module:name`` of the user's own is as good. ``tasks`` is "any", or some of
 "classification", "regression", "multilabel"."""

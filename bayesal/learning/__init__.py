@@ -4,6 +4,7 @@ from bayesal.learning.distil import distilled as distilled
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
 from bayesal.learning.fitted import Fitted as Fitted
+from bayesal.learning.greedy import Greedy as Greedy
 from bayesal.learning.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from bayesal.learning.losses import CrossEntropy as CrossEntropy
 from bayesal.learning.losses import GaussianLoss as GaussianLoss

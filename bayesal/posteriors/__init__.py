@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesal.posteriors.dropout import MCDropout as MCDropout
 from bayesal.posteriors.ensemble import DeepEnsemble as DeepEnsemble
+from bayesal.posteriors.greedy_ensemble import GreedyEnsemble as GreedyEnsemble
 from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Learners whose hypotheses are whole networks."""
 
 from bayesal.bench.defaults import Given
-from bayesal.learning import Ensemble, Supervised
-from bayesal.posteriors import DeepEnsemble, MCDropout
+from bayesal.learning import Ensemble, Greedy, Supervised
+from bayesal.posteriors import DeepEnsemble, GreedyEnsemble, MCDropout
 
 
 def mc_dropout(given: Given) -> Supervised:
@@ -11,3 +11,7 @@ def mc_dropout(given: Given) -> Supervised:
 
 def ensemble(given: Given) -> Ensemble:
     return Ensemble(wrap=DeepEnsemble, **given.recipe())
+
+
+def greedy_ensemble(given: Given) -> Greedy:
+    return Greedy(wrap=GreedyEnsemble, **given.recipe())

@@ -1,0 +1,1 @@
+"""Objectives: what a network is trained for beyond the likelihood of its labels."""
