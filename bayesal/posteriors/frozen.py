@@ -3,12 +3,15 @@
 import copy
 from collections.abc import Collection
 from itertools import chain
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def frozen_copy(network: nn.Module, without: Collection[str] = ()) -> nn.Module:
+
+def frozen_copy(network: Network, without: Collection[str] = ()) -> Network:
     """A copy in evaluation mode that needs no gradients and shares nothing with the original, which is not touched.
 
     Tensors named in ``without`` keep their shapes but hold no memory: they are given at every call. Raises ValueError

@@ -2,6 +2,8 @@
 
 from bayesal.views.causal import Causal as Causal
 from bayesal.views.causal import Propensity as Propensity
+from bayesal.views.conceivable import Conceivable as Conceivable
+from bayesal.views.conceivable import Conceives as Conceives
 from bayesal.views.moments import MomentScore as MomentScore
 from bayesal.views.predictive import Predictions as Predictions
 from bayesal.views.predictive import Predictive as Predictive

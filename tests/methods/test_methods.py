@@ -13,7 +13,7 @@ from bayesal.likelihoods import bernoulli, categorical, dense_categorical, gauss
 from bayesal.networks import MLP
 from bayesal.posteriors import DeepEnsemble, MCDropout
 from bayesal.strategies import Strategy
-from bayesal.types import Hypotheses, Selection
+from bayesal.types import Hypotheses, Posterior, Selection
 from bayesal.views.predictive import class_log_probabilities
 
 QUICK = Training(epoch_size=32, max_epochs=2, batch_size=32, progress=False)
@@ -57,6 +57,16 @@ def dropout_belief() -> MCDropout:
         return MCDropout(MLP(4, 3, hidden=(16,), dropout=0.5))
 
 
+class Counting:
+    """A belief that finds 0, 1, 2, or 3 labels conceivable, depending on the point."""
+
+    def __init__(self, belief: Posterior) -> None:
+        self.draw = belief.draw
+
+    def conceivable(self, inputs: Tensor, /) -> Tensor:
+        return (inputs[:, 0] * 2).long() % 4
+
+
 def points(n: int = 40) -> Tensor:
     inputs = torch.randn(n, 4, generator=Generator().manual_seed(3)) * 2
     inputs[:, 3] = (inputs[:, 3] > 0).float()  # the treatment, where one is asked for
@@ -92,6 +102,8 @@ def choose(name: str, task: str, batch_size: int = 5, seed: int = 0, chunk_size:
         generator = Generator().manual_seed(seed)
         dropped = (name, task) == ("jepig_retrained", "classification")  # as many hypotheses as its learner's belief
         belief = dropout_belief() if dropped else belief_of(task)
+        if name.startswith("spn"):
+            belief = Counting(belief)
         return made(name, task)(belief, pool_of(chunk_size), batch_size, generator=generator)
 
 
@@ -223,3 +235,12 @@ def test_a_class_prior_may_be_a_list() -> None:
     listed, tensor = (methods.epig(class_prior=prior) for prior in ([0.2, 0.3, 0.5], torch.tensor([0.2, 0.3, 0.5])))
     chosen = [strategy(belief, pool, 3, generator=Generator().manual_seed(0)).ids for strategy in (listed, tensor)]
     assert chosen[0] == chosen[1]
+
+
+@pytest.mark.parametrize("name", ["spn_entropy", "spn_variation_ratio"])
+def test_conceivable_labels_are_asked_of_those_who_can_count_them(name: str) -> None:
+    with pytest.raises(ValueError, match=r"DeepEnsemble does not count the labels .* --posterior spn"):
+        getattr(methods, name)()(belief_of("classification"), pool_of(), 3, generator=Generator().manual_seed(0))
+    assert len(
+        getattr(methods, name)(conceivable=False)(belief_of("classification"), pool_of(), 3, generator=Generator())
+    )
