@@ -1,6 +1,7 @@
 """Network outputs to the label's distribution. Outputs are points first: ``N K C`` (``N K`` batch, C per point)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from torch import Tensor
@@ -37,12 +38,13 @@ def gaussian_with_noise(noise: float) -> Likelihood:
     if not noise > 0:
         raise ValueError(f"the noise standard deviation must be positive, but it is {noise}")
 
-    def likelihood(outputs: Tensor) -> Distribution:
-        if outputs.shape[-1] == 1:
-            return Normal(outputs.squeeze(-1), noise, validate_args=False)
-        return Independent(Normal(outputs, noise, validate_args=False), 1, validate_args=False)
+    return partial(_around, noise=noise)  # no closure: hypotheses are sent to worker processes
 
-    return likelihood
+
+def _around(outputs: Tensor, noise: float) -> Distribution:
+    if outputs.shape[-1] == 1:
+        return Normal(outputs.squeeze(-1), noise, validate_args=False)
+    return Independent(Normal(outputs, noise, validate_args=False), 1, validate_args=False)
 
 
 def dense_categorical(outputs: Tensor) -> Distribution:
