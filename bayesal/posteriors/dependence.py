@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -32,6 +32,7 @@ class Places(NamedTuple):
 Functions = Callable[[Places], Float[Tensor, "N K"]]
 
 
+@runtime_checkable
 class Dependence(Protocol):
     """A law of functions with mean 0 and variance 1 everywhere."""
 
