@@ -27,13 +27,13 @@ from bayesal.bench.evaluation import calibration_error, class_metrics, ood_auroc
 from bayesal.bench.learners import POSTERIORS, learner_for
 from bayesal.bench.protocol import settle
 from bayesal.bench.statistics import interval_of
-from bayesal.bench.tasks import load_data, make_task
+from bayesal.bench.tasks import Task, load_data, make_task
 from bayesal.data.datasets import load
 from bayesal.data.idx import NORMALISATION
 from bayesal.data.pool import Pool
 from bayesal.data.sources import source_of
 from bayesal.loop.streams import stream
-from bayesal.types import Inputs
+from bayesal.types import Inputs, Posterior
 
 METRICS = ("accuracy", "nll", "ece", "auroc_entropy", "auroc_bald", "seconds_learn", "seconds_predict")
 CLASSES = [row.name for row in POSTERIORS if row.tasks == "any" or "classification" in row.tasks]
@@ -72,6 +72,11 @@ def one(posterior: str, seed: int, config: SettledConfig, outside: str | None, c
     start = time.perf_counter()
     belief = learner(task.pool, stream(seed, 0, "learn"))
     learned = time.perf_counter() - start
+    return {**measured(belief, task, seed, outside, count), "seconds_learn": learned}
+
+
+def measured(belief: Posterior, task: Task, seed: int, outside: str | None, count: int) -> dict[str, float]:
+    """What a belief says of the test points, and of ``count`` strange points against as many of the test points."""
     hypotheses = belief.draw(NUM_HYPOTHESES, generator=stream(seed, 0, "evaluate"))
 
     @torch.no_grad()
@@ -85,7 +90,7 @@ def one(posterior: str, seed: int, config: SettledConfig, outside: str | None, c
     predicted = time.perf_counter() - start
     points = source_of(task.test.inputs)[0].gather(np.arange(min(count, len(task.test))))
     assert isinstance(points, Tensor)
-    strange = strangers(config.data, outside, count) if outside else noise_like(points)
+    strange = strangers(task.data.name, outside, count) if outside else noise_like(points)
     others = Pool.of(strange, chunk_size=CHUNK, progress=False).scan(look)
     log_probs = test[:, :-2]
     return {
@@ -93,7 +98,6 @@ def one(posterior: str, seed: int, config: SettledConfig, outside: str | None, c
         "ece": calibration_error(log_probs, task.test.labels),
         "auroc_entropy": ood_auroc(test[:, -2], others[:, -2]),
         "auroc_bald": ood_auroc(test[:, -1], others[:, -1]),
-        "seconds_learn": learned,
         "seconds_predict": predicted,
     }
 
