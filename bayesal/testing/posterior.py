@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution
 
+from bayesal.testing.dependence import dependence
 from bayesal.testing.findings import Finding, first_line, law, leaves_global_generator, require
 from bayesal.testing.outputs import close, numbers
 from bayesal.types import Hypotheses, Inputs, Posterior
@@ -23,11 +24,11 @@ def check_posterior(posterior: Posterior, inputs: Tensor, *, num_hypotheses: int
     """Prove the laws of a posterior on these inputs (at least 4 different points, ``n ...``), or raise ``LawBroken``.
 
     Laws: draws K functions of batch shape (n, K') with 1 <= K' <= K · finite · the same call twice, chunks of 1 and 7,
-    another order and duplicated points give the same values · hypotheses differ · a seed fixes the draw and only the
-    seed does · the global generator, the networks' weights, buffers and training flags are left alone · hypotheses
-    drawn earlier do not change Also
-    found, as warnings: no points in should give no rows out, NaN inputs should be refused or seen, hypotheses should be
-    fit to be sent to worker processes.
+    another order and duplicated points give the same values · hypotheses differ, and not by one noise vector that is
+    added at every point · a seed fixes the draw and only the seed does · the global generator, the networks' weights,
+    buffers and training flags are left alone · hypotheses drawn earlier do not change. Also found, as warnings: no
+    points in should give no rows out, NaN inputs should be refused or seen, hypotheses should be fit to be sent to
+    worker processes.
     """
     return require(examine_posterior(posterior, inputs, num_hypotheses=num_hypotheses, seed=seed))
 
@@ -58,6 +59,8 @@ def examine_posterior(posterior: Posterior, inputs: Tensor, *, num_hypotheses: i
         return findings
     findings += _same_functions(hypotheses, inputs, expected)
     findings += _distinct(expected)
+    if findings[-1].passed:
+        findings.append(dependence(posterior, inputs, predictions, seed=seed))
     findings += _seeds(posterior, hypotheses, inputs, expected, num_hypotheses, seed)
     findings += _side_effects(posterior, inputs, num_hypotheses, seed)
     findings += list(_doors(hypotheses, inputs, expected))
