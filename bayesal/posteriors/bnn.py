@@ -1,6 +1,7 @@
 """Bayesian neural networks in Pyro: any network, a prior over its weights, and the likelihood of its loss."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,10 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SquaredLoss
-from bayesal.likelihoods import SMALLEST_VARIANCE
+from bayesal.learning.losses import Rescaled
+from bayesal.likelihoods import SMALLEST_VARIANCE, Likelihood
 from bayesal.posteriors.frozen import frozen_copy
+from bayesal.posteriors.pyro_drawn import one_normal
 from bayesal.posteriors.pyro_fit import fit_nuts, fit_svi
 from bayesal.posteriors.pyro_model import PyroPosterior
 from bayesal.recipe import recipe
@@ -131,6 +134,7 @@ class BayesianNetwork(nn.Module):
         num_particles: int = 1,
         init_scale: float = 0.02,
         annealing: float = 0.5,
+        kl_weight: float = 1.0,
     ) -> PyroPosterior:
         """A Gaussian over the weights by variational inference (Graves, 2011; Blundell et al., 2015), started at the
         trained weights with small widths. Settings as in ``fit_svi``; weights are drawn whole, also while training."""
@@ -147,6 +151,7 @@ class BayesianNetwork(nn.Module):
             num_particles=num_particles,
             init_scale=init_scale,
             annealing=annealing,
+            kl_weight=kl_weight,
             initial=model.trained,
             dtype=model.dtype,
             label_site=LABEL,
@@ -191,6 +196,13 @@ class BayesianNetwork(nn.Module):
             label_site=LABEL,
         )
 
+    def plain(self) -> tuple[nn.Module, Likelihood, dict[str, str]]:
+        """The same functions without Pyro: a network, its likelihood, and by latent the tensor of it that varies."""
+        names = {name: f"network.{name}" for name in self.scales}
+        if isinstance(self.loss, SquaredLoss):
+            return Noisy(self.network), Rescaled(one_normal, self.loss.shift, self.loss.scale), {**names, NOISE: NOISE}
+        return nn.Sequential(OrderedDict(network=self.network)), self.loss.likelihood, names
+
     @property
     def trained(self) -> dict[str, Tensor]:
         """The network's own values of the weights that are uncertain."""
@@ -199,6 +211,19 @@ class BayesianNetwork(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
+
+
+class Noisy(nn.Module):
+    """A network of one output, which goes on with the noise of its label."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer(NOISE, next(network.parameters()).new_ones(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = self.network(inputs)
+        return torch.cat([outputs, self.get_buffer(NOISE).expand_as(outputs)], 1)
 
 
 def _named(network: nn.Module, chosen: Collection[str | type[nn.Module]]) -> set[str]:

@@ -1,13 +1,21 @@
 """A Pyro model under one draw of its latent variables, as a network: points in, the label's distribution out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 from pyro.distributions import MaskedDistribution
 from pyro.poutine.messenger import Messenger
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal, OneHotCategorical
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    Normal,
+    OneHotCategorical,
+    transform_to,
+)
 from torch.nn.functional import logsigmoid
 
 from bayesal.likelihoods import Likelihood, bernoulli, categorical
@@ -15,11 +23,15 @@ from bayesal.posteriors.pyro_scope import Store, in_evaluation, private
 
 
 class Substituted(Messenger):
-    """Latent sites take the values given, wherever those fit; the site of the label is read and not sampled."""
+    """Latent sites take the values given, wherever those fit; the site of the label is read and not sampled.
 
-    def __init__(self, values: Mapping[str, Tensor], label_site: str | None = None) -> None:
+    Parameters are those stored, or what the model would start with; nothing is written to Pyro's own store.
+    """
+
+    def __init__(self, values: Mapping[str, Tensor], store: Store, label_site: str | None = None) -> None:
         super().__init__()
         self.values = values
+        self.store = store
         self.label_site = label_site
         self.seen: Distribution | None = None
 
@@ -32,6 +44,13 @@ class Substituted(Messenger):
             value, shape = self.values[msg["name"]], msg["fn"].batch_shape + msg["fn"].event_shape
             if value.numel() == shape.numel():
                 msg["value"] = value.reshape(shape)
+
+    def _pyro_param(self, msg: Any) -> None:
+        name, start = msg["name"], msg["args"][1] if len(msg["args"]) > 1 else None
+        if name in self.store["params"]:
+            msg["value"] = transform_to(self.store["constraints"][name])(self.store["params"][name])
+        elif start is not None:
+            msg["value"] = start() if callable(start) and not isinstance(start, Tensor) else start
 
 
 class DrawnModel(nn.Module):
@@ -55,15 +74,18 @@ class DrawnModel(nn.Module):
         if rows == 1:  # models that squeeze a single point away are common: show it twice
             arguments = tuple(torch.cat([part, part]) for part in arguments)
             named = {key: torch.cat([part, part]) for key, part in named.items()}
-        seen = Substituted({site: getattr(self, buffer) for site, buffer in self.sites.items()}, self.label_site)
-        with private(self.store), in_evaluation(), seen:
+        seen = Substituted(
+            {site: getattr(self, buffer) for site, buffer in self.sites.items()}, self.store, self.label_site
+        )
+        wanted = any(part.requires_grad for part in [*arguments, *named.values()])
+        with private(self.store), in_evaluation(), torch.set_grad_enabled(wanted), seen:
             self.model(*arguments, **named)
         if seen.seen is None:
             raise ValueError(f"the model did not come to its site {self.label_site!r} this time")
         return parameters(seen.seen, max(rows, 2), self.label_site)[:rows]
 
 
-def buffer_names(latents: Mapping[str, Tensor]) -> list[str]:
+def buffer_names(latents: Collection[str]) -> list[str]:
     """What the latents are called in ``DrawnModel``: a site's own name may hold dots."""
     return [f"latent_{i}" for i in range(len(latents))]
 

@@ -1,13 +1,14 @@
 """Any Pyro model as a posterior: its latents are drawn once, and each draw is a function of the inputs."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from pyro import poutine
 from pyro.infer import MCMC
 from torch import Generator, Tensor, nn
 
+from bayesal.likelihoods import Likelihood
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
 from bayesal.posteriors.points import Points
@@ -15,6 +16,13 @@ from bayesal.posteriors.pyro_drawn import DrawnModel, buffer_names
 from bayesal.posteriors.pyro_reading import read
 from bayesal.posteriors.pyro_scope import in_evaluation, private, stored
 from bayesal.types import Inputs
+
+
+@runtime_checkable
+class HasPlain(Protocol):
+    """A Pyro model that knows its functions as a network without Pyro, whose tensors are the latents: faster."""
+
+    def plain(self) -> tuple[nn.Module, Likelihood, dict[str, str]]: ...
 
 
 class PyroPosterior:
@@ -67,7 +75,12 @@ class PyroPosterior:
             self._samples = self._unpadded(self._samples)
         if self.guide is not None and self._is_certain():
             raise ValueError("the guide gives the same values at every run, so it is one function and no posterior")
-        self._network = DrawnModel(self.model, self._unpadded(one, several=False), self.label_site, self._store)
+        self._names = dict(zip(self._shapes, buffer_names(self._shapes), strict=True))
+        self._network: nn.Module = DrawnModel(
+            self.model, self._unpadded(one, several=False), self.label_site, self._store
+        )
+        if isinstance(self.model, HasPlain):
+            self._network, self.likelihood, self._names = self.model.plain()
 
     def draw(self, num_hypotheses: int, *, generator: Generator) -> NetworkHypotheses:
         """K functions, each the model under one draw of all its latents."""
@@ -81,7 +94,7 @@ class PyroPosterior:
             if num_hypotheses < count:
                 chosen = torch.randperm(count, generator=generator)[:num_hypotheses]
                 draws = {site: values[chosen.to(values.device)] for site, values in draws.items()}
-        states = dict(zip(buffer_names(draws), draws.values(), strict=True))
+        states = {self._names[site]: values for site, values in draws.items()}
         return NetworkHypotheses(self._network, states, self.likelihood)
 
     @property

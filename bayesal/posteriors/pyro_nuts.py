@@ -43,7 +43,9 @@ def chains(
         total=num_chains * (warmup + num_samples), desc="NUTS", leave=False, delay=SHOW_PROGRESS_AFTER, disable=None
     ) as bar:
         for c in range(num_chains):
-            start = init_to_value(values=dict(initial), fallback=init_to_sample) if initial and c == 0 else init_to_sample
+            start = (
+                init_to_value(values=dict(initial), fallback=init_to_sample) if initial and c == 0 else init_to_sample
+            )
             kernel = NUTS(model, max_tree_depth=max_tree_depth, init_strategy=start)
             chain = MCMC(
                 kernel,

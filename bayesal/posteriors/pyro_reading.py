@@ -71,7 +71,7 @@ def _sites(
 ) -> dict[str, dict[str, Any]]:
     positional, named = points.arguments()
     try:
-        with private(store, seed=0), in_evaluation(), torch.no_grad(), Substituted(values):
+        with private(store, seed=0), in_evaluation(), torch.no_grad(), Substituted(values, store):
             trace = poutine.trace(model).get_trace(*positional, **named)
     except Exception as error:
         raise ValueError(

@@ -35,6 +35,7 @@ def variational(
     num_particles: int,
     init_scale: float | None,
     annealing: float,
+    kl_weight: float,
     initial: Mapping[str, Tensor] | None,
 ) -> Callable[..., Any]:
     """The guide after ``num_steps`` steps of Adam on the ELBO; for a Laplace guide, the Gaussian at its mode.
@@ -45,6 +46,8 @@ def variational(
         raise ValueError(f"num_steps must be at least 1, but it is {num_steps}")
     if not 0 <= annealing < 1:
         raise ValueError(f"annealing is the share of steps with a weaker KL term, in [0, 1), but it is {annealing}")
+    if not kl_weight > 0:
+        raise ValueError(f"kl_weight must be positive, but it is {kl_weight}; 1 is the ELBO")
     made = _made(guide, model, initial, init_scale)
     if isinstance(made, AutoGuide):
         made(inputs, labels)  # an autoguide learns its sites from a run with labels
@@ -63,7 +66,7 @@ def variational(
     batches = _batches(len(inputs), batch_size, generator)
     bar = tqdm(range(num_steps), desc="variational inference", leave=False, delay=SHOW_PROGRESS_AFTER, disable=None)
     for step in bar:
-        tempered.weight = min(1.0, (step + 1) / (annealing * num_steps)) if annealing else 1.0
+        tempered.weight = kl_weight * (min(1.0, (step + 1) / (annealing * num_steps)) if annealing else 1.0)
         rows = next(batches)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered NaN")  # said below, and as an error
@@ -109,4 +112,3 @@ def _batches(count: int, size: int | None, generator: Generator) -> Iterator[Ten
         else:
             order = draws(count, size * (count // size), generator=generator)
             yield from order.split(size)
-
