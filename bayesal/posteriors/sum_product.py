@@ -1,7 +1,7 @@
 """Sum-product networks on a network's features: class posteriors, densities, and what is conceivable."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -103,6 +103,19 @@ class SumProductNetwork:
         counts = expected_counts(model, seen, targets) if posterior == "dirichlet" else None
         typical = typical_of(densities, targets)
         return cls(features, model, log_prior, typical, counts=counts, concentration=concentration)
+
+    @classmethod
+    def fit_inputs(
+        cls,
+        inputs: Shaped[Tensor, "L ..."],
+        labels: Shaped[Tensor, "L"],
+        *,
+        scale: nn.Module | None = None,
+        generator: Generator,
+        **settings: Any,
+    ) -> "SumProductNetwork":
+        """``fit`` on the numbers of the inputs themselves: ``Fitted(partial(SumProductNetwork.fit_inputs, ...))``."""
+        return cls.fit(scale, inputs, labels, loss=CrossEntropy(), generator=generator, **settings)
 
     @property
     def num_members(self) -> int:
