@@ -1,0 +1,63 @@
+"""From values of a Gaussian process to the label's distribution, in the labels' own units."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from gpytorch.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood, SoftmaxLikelihood
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Categorical, Distribution, Independent, Normal
+from torch.special import log_ndtr
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Labels Normal(shift + unit·f, unit²·noise): ``noise`` is the variance of a standardised label."""
+
+    noise: float
+    shift: float = 0.0
+    unit: float = 1.0
+
+    def __call__(self, values: Float[Tensor, "N K C"]) -> Distribution:
+        normal = Normal(self.shift + self.unit * values, self.unit * self.noise**0.5, validate_args=False)
+        if values.shape[-1] == 1:
+            return Normal(normal.loc.squeeze(-1), normal.scale.squeeze(-1), validate_args=False)
+        return Independent(normal, 1, validate_args=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Classes with logits f, or W f."""
+
+    weights: Float[Tensor, "C F"] | None = None
+
+    def __call__(self, values: Float[Tensor, "N K F"]) -> Categorical:
+        logits = values if self.weights is None else values @ self.weights.mT.to(values)
+        return Categorical(logits=logits, validate_args=False)
+
+
+@dataclass(frozen=True)
+class Probit:
+    """Two classes, the second with probability Φ(f), as in GPyTorch's ``BernoulliLikelihood``."""
+
+    def __call__(self, values: Float[Tensor, "N K 1"]) -> Categorical:
+        return Categorical(logits=torch.cat([log_ndtr(-values), log_ndtr(values)], -1), validate_args=False)
+
+
+Labels: TypeAlias = Amounts | Softmax | Probit
+
+
+def labels_of(likelihood: Likelihood, num_outputs: int, shift: float, unit: float) -> Labels:
+    """What a GPyTorch likelihood says of labels. Raises ValueError for one that is not known here."""
+    if type(likelihood) is GaussianLikelihood and likelihood.noise.numel() == 1:
+        return Amounts(likelihood.noise.item(), shift, unit)
+    if type(likelihood) is SoftmaxLikelihood and likelihood.num_features == num_outputs > 1:
+        weights = likelihood.mixing_weights
+        return Softmax(None if weights is None else weights.detach().clone())
+    if type(likelihood) is BernoulliLikelihood and num_outputs == 1:
+        return Probit()
+    raise ValueError(
+        "labels may have a GaussianLikelihood, a SoftmaxLikelihood of as many features as the model has outputs, or, "
+        f"with one output, a BernoulliLikelihood, but this is a {type(likelihood).__name__} on {num_outputs} output(s)"
+    )
