@@ -4,7 +4,8 @@ Fashion-MNIST, with MNIST as the strange points, where $BAYESAL_DATA has both; e
 pixels are shuffled. In a seed all start from the same labels and the same first weights, so differences are paired.
 "ensemble" is ``Ensemble`` as ``bayesal run --posterior ensemble`` makes it, "λ" the greedy learner with that strength
 ("λ 3 kl": with that divergence); λ = 0 must say what the ensemble says, to the last bit. Accuracy, negative
-log-likelihood, calibration error and AUROC as in ``benchmarks.quality``; "distance" is the mean over pairs of members
+log-likelihood, calibration error and AUROC as in ``benchmarks.quality``; of amounts (``--data diabetes``) RMSE and
+negative log-likelihood; "distance" is the mean over pairs of members
 of their squared distance at the noise points. Intervals are Student's over the seeds, 95 %.
 """
 
@@ -23,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from bayesal.bench.evaluation import evaluate
 from bayesal.bench.learners import learner_for
 from bayesal.bench.statistics import interval_of
 from bayesal.bench.tasks import make_task
@@ -32,7 +34,7 @@ from bayesal.numerics.divergence import DIVERGENCES, Divergence
 from bayesal.posteriors import GreedyEnsemble
 from benchmarks.quality import measured, settings
 
-METRICS = ("accuracy", "nll", "ece", "auroc_entropy", "auroc_bald", "distance", "seconds_learn")
+METRICS = ("accuracy", "rmse", "nll", "ece", "auroc_entropy", "auroc_bald", "distance", "seconds_learn")
 PLAIN = "ensemble"
 
 
@@ -67,8 +69,8 @@ def one(job: tuple[Variant, int], budget: Budget, out: Path) -> None:
     if file.exists():
         return
     torch.set_num_threads(1)
-    task = make_task(settings(budget.data, budget.labels, budget.test, budget.validation, budget.smoke), seed)
     config = settings(budget.data, budget.labels, budget.test, budget.validation, budget.smoke)
+    task = make_task(config, seed)
     name = PLAIN if variant.strength is None else "greedy-ensemble"
     learner = learner_for(name, task.data, config.training, validation=task.validation)
     assert isinstance(learner, Ensemble | Greedy)
@@ -80,7 +82,10 @@ def one(job: tuple[Variant, int], budget: Budget, out: Path) -> None:
     found = {"seconds_learn": time.perf_counter() - start}
     if isinstance(belief, GreedyEnsemble) and belief.mean_distance is not None:
         found["distance"] = belief.mean_distance
-    found |= measured(belief, task, seed, budget.outside, budget.test)
+    if task.kind == "regression":
+        found |= evaluate(belief, task.test, num_hypotheses=budget.members, generator=stream(seed, 0, "evaluate"))
+    else:
+        found |= measured(belief, task, seed, budget.outside, budget.test)
     file.write_text(json.dumps(found))
     print(f"{variant}, seed {seed}: {found['seconds_learn']:.0f} s", flush=True)
 
@@ -94,21 +99,17 @@ def cell(values: list[float], digits: int) -> str:
 
 def table(found: dict[str, list[dict[str, float]]], *, paired: bool) -> str:
     """A row a variant: means over the seeds, or the means of what it has more than the plain ensemble."""
-    lines = [
-        "| " + " | ".join(["minus the ensemble" if paired else "", *METRICS]) + " |",
-        "|---" * (len(METRICS) + 1) + "|",
-    ]
-    for name, runs in found.items():
-        if paired and name == PLAIN:
-            continue
+    names = [name for name in found if not (paired and name == PLAIN)]
+    first = found[PLAIN if paired else names[-1]][0]
+    metrics = [metric for metric in METRICS if metric in first]
+    lines = ["| " + " | ".join(["minus the ensemble" if paired else "", *metrics]) + " |"]
+    lines.append("|---" * (len(metrics) + 1) + "|")
+    for name in names:
         cells = []
-        for metric in METRICS:
-            pairs = [(run, plain) for run, plain in zip(runs, found[PLAIN], strict=True) if metric in run]
-            values = (
-                [run[metric] - plain[metric] for run, plain in pairs if metric in plain]
-                if paired
-                else [run[metric] for run, _ in pairs]
-            )
+        for metric in metrics:
+            values = [run[metric] for run in found[name] if metric in run]
+            if paired:
+                values = [value - plain[metric] for value, plain in zip(values, found[PLAIN], strict=True)]
             cells.append(cell(values, 1 if metric.startswith("seconds") else 4))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -152,7 +153,12 @@ def main() -> None:
     )
     print(table(found, paired=False), "", table(found, paired=True), sep="\n")
     if 0.0 in given.strengths and "reverse_kl" in given.divergences:
-        same = all(a[m] == b[m] for a, b in zip(found[PLAIN], found["λ 0"], strict=True) for m in METRICS[:5])
+        same = all(
+            plain[metric] == run[metric]
+            for plain, run in zip(found[PLAIN], found["λ 0"], strict=True)
+            for metric in plain
+            if not metric.startswith("seconds")
+        )
         print(f"\nλ = 0 says what the ensemble says, to the last bit: {same}")
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from bayesal.data.pool import Pool
 from bayesal.learning.ensemble import Ensemble
+from bayesal.learning.greedy import Greedy
 from bayesal.learning.losses import CrossEntropy
 from bayesal.learning.recipe import SAMPLE
 from bayesal.learning.soft import SoftCrossEntropy
@@ -29,13 +30,13 @@ def distilled(
     that the first belief does not know (Kirsch, Rainforth and Gal, 2021, arXiv:2106.11719). The pool's own labels come
     in only through q. The learner's validation labels count as certain. All seeds are new ones.
 
-    Raises ValueError for a learner that is not a ``Supervised`` or an ``Ensemble`` for classes, for targets that are
-    not a tensor of points like the pool's, and where the learner does.
+    Raises ValueError for a learner that is not a ``Supervised``, an ``Ensemble`` or a ``Greedy`` for classes, for
+    targets that are not a tensor of points like the pool's, and where the learner does.
     """
-    if not isinstance(learner, Supervised | Ensemble) or not isinstance(learner.loss, CrossEntropy):
-        loss = f" with the loss {learner.loss}" if isinstance(learner, Supervised | Ensemble) else ""
+    if not isinstance(learner, Supervised | Ensemble | Greedy) or not isinstance(learner.loss, CrossEntropy):
+        loss = f" with the loss {learner.loss}" if isinstance(learner, Supervised | Ensemble | Greedy) else ""
         raise ValueError(
-            "what a belief predicts can be taught to Supervised and Ensemble learners of classes "
+            "what a belief predicts can be taught to Supervised, Ensemble and Greedy learners of classes "
             f"(loss=CrossEntropy()), but the learner is a {type(learner).__name__}{loss}"
         )
     taught = _joined([pool.gather(pool.labelled), target_inputs])

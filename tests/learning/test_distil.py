@@ -190,7 +190,7 @@ def test_it_is_asked_chunk_by_chunk_as_the_pool_says(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"learner": lambda pool, generator: None}, "taught to Supervised and Ensemble learners"),
+        ({"learner": lambda pool, generator: None}, "taught to Supervised, Ensemble and Greedy learners"),
         ({"learner": replace(learner(), loss=BinaryCrossEntropy())}, "with the loss BinaryCrossEntropy()"),
         ({"belief": Says(likelihood=gaussian)}, "the belief predicts Normal"),
         ({"target_inputs": torch.zeros(5, 2)}, "one tensor of points like the pool's, (3,), but they are (2,)"),
