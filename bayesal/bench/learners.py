@@ -42,6 +42,62 @@ POSTERIORS = (
         "Tiulpin and Blaschko 2022",
         "networks:greedy_ensemble",
     ),
+    Row(
+        "spn",
+        "classification",
+        "a network that ends in a linear layer",
+        "Khosravani and Zilles 2024; random structures by Peharz et al. 2019, 2020",
+        "circuits:spn",
+    ),
+    Row(
+        "laplace",
+        "any",
+        "a network that ends in a linear layer",
+        "MacKay 1992; Ritter et al. 2018; Daxberger et al. 2021",
+        "last_layer:laplace",
+    ),
+    Row(
+        "bayesian-last-layer",
+        "classification, regression",
+        "a network that ends in a linear layer",
+        "conjugate regression on features; for classes Milios et al. 2018",
+        "last_layer:bayesian_last_layer",
+    ),
+    Row(
+        "sngp",
+        "classification, regression",
+        "a residual network of its own",
+        "Liu et al. 2020; soft bounds by van Amersfoort et al. 2021",
+        "last_layer:sngp",
+    ),
+    Row(
+        "gp",
+        "regression",
+        "nothing: a table, or few pixels",
+        "Rasmussen and Williams 2006; Wilson et al. 2020",
+        "processes:gp",
+    ),
+    Row(
+        "nomu",
+        "regression",
+        "nothing but the data: it trains networks of its own",
+        "Heiss et al. 2022",
+        "nomu:nomu",
+    ),
+    Row(
+        "pyro-svi",
+        "any",
+        "a small network of its own",
+        "Graves 2011; Blundell et al. 2015; Bingham et al. 2019",
+        "pyro:svi",
+    ),
+    Row(
+        "pyro-nuts",
+        "classification, regression",
+        "a small network of its own, and patience",
+        "Hoffman and Gelman 2014; Bingham et al. 2019",
+        "pyro:nuts",
+    ),
 )
 """Names for ``--posterior``; a ``module:name`` of the user's own is as good. ``tasks`` is "any", or some of
 "classification", "regression", "multilabel"."""

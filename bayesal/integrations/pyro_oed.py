@@ -21,7 +21,7 @@ OBSERVATION = "y"
 LATENT = "hypothesis"
 
 
-def nested_monte_carlo(outer: int = 4_000, inner: int = 63) -> Callable[..., Tensor]:
+def nested_monte_carlo(outer: int = 4_000, inner: int = 63) -> Callable[..., Any]:
     """(1/N) Σ_n [ln p(y_n | θ_n) - ln (1/M) Σ_m p(y_n | θ_m)]: no training, and biased upwards by O(1/M).
 
     For any model whose observation has a density. A good M is the root of N (Rainforth et al., 2018). Pyro leaves out
@@ -32,7 +32,7 @@ def nested_monte_carlo(outer: int = 4_000, inner: int = 63) -> Callable[..., Ten
 
 def variational_marginal(
     num_designs: int, *, classes: int | None = None, steps: int = 600, samples: int = 100, final_samples: int = 10_000
-) -> Callable[..., Tensor]:
+) -> Callable[..., Any]:
     """E ln p(y | θ) - E ln q(y), q the best Gaussian (or categorical, with ``classes``) marginal of each design.
 
     An upper bound, exact if the marginal is of q's family (Foster et al., 2019); trained anew at each call, one q for
@@ -101,7 +101,7 @@ def expected_information(
 
 
 def of_hypotheses(hypotheses: Hypotheses) -> Callable[[Tensor], Tensor]:
-    """The design model of a posterior: which of K drawn functions is the truth (``latents="hypothesis"``), and its label.
+    """The design model of a posterior: which of K functions is the truth (``latents="hypothesis"``), and its label.
 
     Any belief of this library will do; a label must be ``Categorical`` or ``Normal``. Its expected information about
     the K functions is BALD, whose exact value the estimators approach.

@@ -1,9 +1,7 @@
 """Bayesian neural networks in Pyro: any network, a prior over its weights, and the likelihood of its loss."""
 
-import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import pyro
@@ -15,52 +13,18 @@ from pyro.infer.autoguide import AutoNormal
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import softplus
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SquaredLoss
-from bayesal.learning.losses import Rescaled
+from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, Rescaled, SquaredLoss
 from bayesal.likelihoods import SMALLEST_VARIANCE, Likelihood
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.pyro_drawn import one_normal
 from bayesal.posteriors.pyro_fit import fit_nuts, fit_svi
 from bayesal.posteriors.pyro_model import PyroPosterior
-from bayesal.recipe import recipe
+from bayesal.posteriors.weight_prior import Prior
 
 NOISE = "label_noise"
 LABEL = "label"
 MOST_SAMPLED = 5_000  # weights
-
-
-@dataclass(frozen=True, repr=False)
-class Prior:
-    """Independent N(0, s²) on every weight: s = ``scale`` / √fan-in for matrices and kernels, ``scale`` for the rest.
-
-    The fan-in (Neal, 1996) keeps a layer's outputs at one size however wide it is; ``by_fan_in=False`` gives ``scale``
-    to all. ``expose``: names or types of the modules whose weights are uncertain, everything below a name included;
-    None is all. ``hide``: those whose weights are not, and stay as they are; hiding comes first.
-    """
-
-    scale: float = 1.0
-    by_fan_in: bool = True
-    hide: tuple[str | type[nn.Module], ...] = (_BatchNorm,)
-    expose: tuple[str | type[nn.Module], ...] | None = None
-
-    __repr__ = recipe
-
-    def scales(self, network: nn.Module) -> dict[str, float]:
-        """The standard deviation of every uncertain weight, by name. Raises ValueError if nothing is uncertain."""
-        if not self.scale > 0:
-            raise ValueError(f"the scale of the prior must be positive, but it is {self.scale}")
-        hidden = _named(network, self.hide)
-        exposed = None if self.expose is None else _named(network, self.expose)
-        kept = {
-            name: self.scale / math.sqrt(weight[0].numel()) if self.by_fan_in and weight.ndim > 1 else self.scale
-            for name, weight in network.named_parameters()
-            if name not in hidden and (exposed is None or name in exposed)
-        }
-        if not kept:
-            raise ValueError(f"the prior hides every weight of the {type(network).__name__}; expose at least one layer")
-        return kept
 
 
 class BayesianNetwork(nn.Module):
@@ -113,7 +77,7 @@ class BayesianNetwork(nn.Module):
         return dist.Normal(self.loss.shift + self.loss.scale * mean, self.loss.scale * noise)
 
     def _noise(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of ln σ: from 0.05 to 2.6 of the labels' own spread, most likely about a third."""
+        """Mean and standard deviation of ln σ: between 0.05 and 2.6 of the labels' own spread, mostly."""
         one = next(self.network.parameters()).new_ones(())
         return -one, one
 
@@ -172,9 +136,9 @@ class BayesianNetwork(nn.Module):
         num_chains: int = 2,
         max_tree_depth: int = 6,
     ) -> PyroPosterior:
-        """Samples of the weights' posterior by NUTS, for at most some 1,000 weights: the gold standard of small networks.
-        The first chain starts at the trained weights. Settings as in ``fit_nuts``. Raises ValueError for more weights
-        than 5,000, with which a single sample takes minutes."""
+        """Samples of the weights' posterior by NUTS, for some 1,000 weights at most: the gold standard of small
+        networks. The first chain starts at the trained weights. Settings as in ``fit_nuts``. Raises ValueError for more
+        than 5,000 weights, with which a single sample takes minutes."""
         model = cls(network, loss, prior=prior)
         count = sum(value.numel() for value in model.trained.values())
         if count > MOST_SAMPLED:
@@ -224,16 +188,3 @@ class Noisy(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         outputs = self.network(inputs)
         return torch.cat([outputs, self.get_buffer(NOISE).expand_as(outputs)], 1)
-
-
-def _named(network: nn.Module, chosen: Collection[str | type[nn.Module]]) -> set[str]:
-    """The weights below the modules of these names or types."""
-    found: set[str] = set()
-    modules = dict(network.named_modules())
-    for name in (part for part in chosen if isinstance(part, str)):
-        if name not in modules:
-            raise ValueError(f"the network has no module named {name!r}; it has {', '.join(filter(None, modules))}")
-    for name, module in modules.items():
-        if name in chosen or any(isinstance(module, kind) for kind in chosen if isinstance(kind, type)):
-            found |= {f"{name}.{own}" if name else own for own, _ in module.named_parameters()}
-    return found

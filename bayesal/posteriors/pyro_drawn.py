@@ -110,7 +110,7 @@ def likelihood_of(label: Distribution, rows: int, site: str) -> Likelihood:
         return categorical
     if not isinstance(base, Normal | Bernoulli):
         raise ValueError(
-            f"the site {site!r} is a {type(label).__name__}, which no score of this library can read; the label must be "
+            f"the site {site!r} is a {type(label).__name__}, which no score of this library reads; the label must be "
             "Categorical, Bernoulli or Normal, alone or several of them with to_event(1)"
         )
     several = len(_without_padding(shape, rows)) > 1

@@ -43,9 +43,9 @@ def fit_svi(
     1,000 latents, ``AutoLaplaceApproximation``, which ends with the Gaussian at its mode), or a guide of your own.
     ``batch_size``: points a step, for models that scale their likelihood by N/B themselves (``pyro.plate(size=N)``);
     None takes all. ``init_scale``: the guide's first standard deviations. ``initial``: values of latents to start at.
-    ``annealing``: the share of the steps over which the weight of the KL term rises to ``kl_weight``, which is 1 for the
-    posterior; less gives a colder one, q nearer to the best weights (Wenzel et al., 2020). ``scale``: a fixed layer that
-    inputs go through first. ``dtype``: the number type of model and inputs; None is torch's default.
+    ``annealing``: the share of the steps over which the weight of the KL term rises to ``kl_weight``, which is 1 for
+    the posterior; less gives a colder one, q nearer to the best weights (Wenzel et al., 2020). ``scale``: a fixed layer
+    that inputs go through first. ``dtype``: the number type of model and inputs; None is torch's default.
 
     The independent normals of ``AutoNormal`` get means right and widths of single latents somewhat too small, and they
     miss all covariance between latents: for joint scores of small models take ``AutoMultivariateNormal`` or NUTS.

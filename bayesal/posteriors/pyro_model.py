@@ -112,7 +112,7 @@ class PyroPosterior:
         runs: list[dict[str, Tensor]] = []
         with private(self._store, seed=seed), in_evaluation():
             for _ in range(count):
-                nodes = poutine.trace(self.guide).get_trace(*positional, **named).nodes
+                nodes: Any = poutine.trace(self.guide).get_trace(*positional, **named).nodes
                 sites = {name: node for name, node in nodes.items() if node["type"] == "sample"}
                 runs.append({n: s["value"] for n, s in sites.items() if not s["infer"].get("is_auxiliary", False)})
         return {site: torch.stack([run[site] for run in runs]).detach() for site in runs[0]}

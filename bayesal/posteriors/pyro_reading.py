@@ -78,7 +78,8 @@ def _sites(
             f"the model fails on {points.count} points of shape {points.shape()} without labels: {error}; it must run "
             "as model(x) on any number of points, with obs=None for the labels"
         ) from error
-    return {name: site for name, site in trace.nodes.items() if site["type"] == "sample" and not _is_bookkeeping(site)}
+    nodes: Any = trace.nodes
+    return {name: site for name, site in nodes.items() if site["type"] == "sample" and not _is_bookkeeping(site)}
 
 
 def _is_bookkeeping(site: dict[str, Any]) -> bool:

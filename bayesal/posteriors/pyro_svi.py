@@ -4,9 +4,8 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
-import torch
 from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoGuide, AutoLaplaceApproximation, AutoMultivariateNormal
 from pyro.infer.autoguide.initialization import init_to_median, init_to_value
@@ -70,7 +69,7 @@ def variational(
         rows = next(batches)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Encountered NaN")  # said below, and as an error
-            loss = steps.step(inputs[rows], labels[rows])
+            loss = float(cast(Any, steps.step(inputs[rows], labels[rows])))
         if not isfinite(loss):
             raise ValueError(
                 f"the ELBO is {-loss} at step {step} of variational inference; lower the learning rate (now "
