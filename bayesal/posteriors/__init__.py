@@ -16,7 +16,7 @@ from bayesal.posteriors.laplace import LastLayerLaplace as LastLayerLaplace
 from bayesal.posteriors.last_layer import BayesianLastLayer as BayesianLastLayer
 from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses
 from bayesal.posteriors.nomu import NOMU as NOMU
-from bayesal.posteriors.nomu_fit import Calibrating as Calibrating
+from bayesal.posteriors.nomu_calibrating import Calibrating as Calibrating
 from bayesal.posteriors.nomu_training import NOMUTraining as NOMUTraining
 from bayesal.posteriors.sgmcmc import SGMCMC as SGMCMC
 from bayesal.posteriors.snapshots import Snapshots as Snapshots

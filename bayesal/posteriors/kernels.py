@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from torch.quasirandom import SobolEngine
 
 SMOOTHNESS = (0.5, 1.5, 2.5, math.inf)
+NOTHING = 1e-30  # the squared distance of equal points: its root has a slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Stationary:
             r = torch.cdist(here, there, compute_mode="donot_use_mm_for_euclid_dist")
             return self.amplitude[:, None, None] * torch.exp(-r)
         both = here.square().sum(-1)[:, :, None] + there.square().sum(-1)[:, None, :]
-        squared = both.sub_(2 * (here @ there.mT)).clamp_min_(0)
+        squared = both.sub_(2 * (here @ there.mT)).clamp_min_(NOTHING)
         if self.smoothness == math.inf:
             shape = squared.mul_(-0.5).exp_()
         else:
@@ -44,9 +45,8 @@ class Stationary:
             shape = polynomial * torch.exp(-s)
         return self.amplitude[:, None, None] * shape
 
-    @property
-    def num_kernels(self) -> int:
-        return max(len(self.lengths), len(self.amplitude))
+    def variance(self, points: Float[Tensor, "N D"]) -> Float[Tensor, "#B N"]:
+        return self.amplitude[:, None].expand(-1, len(points))
 
     def frequencies(self, count: int, *, generator: Generator) -> Float[Tensor, "#B D F"]:
         """F draws of each kernel's spectral density: normal, or Student's t with 2ν degrees of freedom, over lengths.

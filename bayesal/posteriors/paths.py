@@ -29,7 +29,6 @@ class Paths:
     weights: Float[Tensor, "B F2 K"]
     corrections: Float[Tensor, "B L K"]
 
-    @torch.no_grad()
     def __call__(self, points: Float[Tensor, "N D"]) -> Float[Tensor, "B N K"]:
         """Values at these points, some rows at a time."""
         width = len(self.frequencies) * self.weights.shape[1] + len(self.weights) * len(self.inputs)

@@ -1,0 +1,128 @@
+"""Exact Gaussian process regression."""
+
+import torch
+from gpytorch import models
+from jaxtyping import Float, Shaped
+from torch import Generator, Tensor, nn
+
+from bayesal.learning.losses import SquaredLoss
+from bayesal.posteriors.drawn_amounts import DrawnAmounts
+from bayesal.posteriors.exact_fit import MAX_ITERATIONS, MakeKernel, fitted, matern
+from bayesal.posteriors.exact_models import read, tensors_of
+from bayesal.posteriors.frozen import frozen_copy
+from bayesal.posteriors.paths import NUM_FREQUENCIES
+from bayesal.posteriors.rows import Rows
+from bayesal.types import Inputs
+
+
+class ExactGP:
+    """A fitted GPyTorch model of exact regression, BoTorch's ``SingleTaskGP`` included, as a belief.
+
+    ``mean``, ``covariance`` and ``variance`` are those of the function given the labels, in closed form and the labels'
+    units; ``noise`` is the variance of a label around it (its mean, where the noise of each label was given).
+    ``draw`` takes K functions by Matheron's rule: prior functions of ``num_frequencies`` random waves, each corrected
+    exactly at the labels (Wilson et al., 2020), so that the covariance of any points is the closed form's within the
+    error of the waves, in whatever chunks and processes they are evaluated, in O(N (F + L) K) time.
+
+    The model is read once (see ``bayesal.posteriors.exact_models.read``) and computed with in double precision; nothing
+    done to it afterwards is seen. ``scale`` is applied to points first, which are flattened then; labels are
+    ``shift + unit`` times the model's. ``shape``: that of a point, if others are to be refused.
+
+    Raises ValueError for models it cannot read, and for labels whose covariance is singular even with jitter; ``draw``
+    for kernels other than squared-exponential and Matérn ones.
+    """
+
+    def __init__(
+        self,
+        model: models.ExactGP,
+        *,
+        scale: nn.Module | None = None,
+        shift: float = 0.0,
+        unit: float = 1.0,
+        shape: tuple[int, ...] | None = None,
+        num_frequencies: int = NUM_FREQUENCIES,
+    ) -> None:
+        known = read(model)
+        first = frozen_copy(scale or nn.Identity())
+        if not isinstance(known.change, nn.Identity):
+            first = nn.Sequential(first, nn.Flatten(), known.change)
+        self.process = known.process
+        self.rows = Rows(first, known.process.inputs.shape[1], shape)
+        self.shift, self.unit = shift + unit * known.shift, unit * known.unit
+        self.num_frequencies = num_frequencies
+        self.noise = float(self.process.noise.mean()) * self.unit**2 if len(self.process.inputs) else 0.0
+
+    @classmethod
+    def fit(
+        cls,
+        inputs: Shaped[Tensor, "L ..."],
+        labels: Shaped[Tensor, "L ..."],
+        *,
+        scale: nn.Module | None = None,
+        generator: Generator,
+        kernel: MakeKernel = matern,
+        max_iterations: int = MAX_ITERATIONS,
+        progress: bool = True,
+        num_frequencies: int = NUM_FREQUENCIES,
+    ) -> "ExactGP":
+        """Constant mean, Matérn-5/2 kernel and noise by the largest product of marginal likelihood and priors (L-BFGS).
+
+        ``inputs`` should have columns of standard deviation 1 after ``scale``; labels are standardised inside, constant
+        ones only centred. ``kernel(num_columns)`` makes another GPyTorch kernel, with its priors. A step costs L³.
+        Raises ValueError for labels that are no finite amounts, and for no labels.
+        """
+        if len(inputs) == 0 or len(inputs) != len(labels):
+            raise ValueError(
+                f"each point needs a label, and there must be one at least: got {len(inputs)} points and "
+                f"{len(labels)} labels"
+            )
+        targets = SquaredLoss().prepare(labels, 1)
+        units = SquaredLoss().fit(targets)
+        first = frozen_copy(scale or nn.Identity())
+        rows = Rows.of(first, inputs)
+        points, _ = rows(inputs)
+        model = fitted(
+            points,
+            ((targets - units.shift) / units.scale).to(points.device),
+            kernel,
+            max_iterations=max_iterations,
+            progress=progress,
+            generator=generator,
+        )
+        return cls(
+            model,
+            scale=first,
+            shift=units.shift,
+            unit=units.scale,
+            shape=rows.shape,
+            num_frequencies=num_frequencies,
+        )
+
+    def draw(self, num_hypotheses: int, *, generator: Generator) -> DrawnAmounts:
+        """K functions. Raises ValueError for K < 1."""
+        if num_hypotheses < 1:
+            raise ValueError(f"at least one hypothesis must be drawn, but num_hypotheses is {num_hypotheses}")
+        paths = self.process.draw(num_hypotheses, generator=generator, num_frequencies=self.num_frequencies)
+        noise = self.process.noise.mean().expand(num_hypotheses).clone()
+        everyone = torch.arange(num_hypotheses)
+        return DrawnAmounts(self.rows, self.process.trend, paths, everyone, noise, self.shift, self.unit)
+
+    @torch.no_grad()
+    def mean(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
+        rows, points = self.rows(inputs)
+        return (self.shift + self.unit * self.process.mean(rows)[0]).to(points.device, self.rows.dtype)
+
+    @torch.no_grad()
+    def covariance(self, inputs: Inputs, others: Inputs, /) -> Float[Tensor, "N M"]:
+        (here, points), (there, _) = self.rows(inputs), self.rows(others)
+        return (self.unit**2 * self.process.covariance(here, there)[0]).to(points.device, self.rows.dtype)
+
+    @torch.no_grad()
+    def variance(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
+        rows, points = self.rows(inputs)
+        return (self.unit**2 * self.process.variance(rows)[0]).to(points.device, self.rows.dtype)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Kernel, noise, what is known and the weights of what comes before, by name."""
+        return tensors_of(self.process, self.rows.first)
