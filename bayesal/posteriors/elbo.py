@@ -13,8 +13,9 @@ from tqdm import trange
 
 from bayesal.learning.streams import seeded
 from bayesal.posteriors.cholesky import cholesky
+from bayesal.posteriors.distances import typical_distance
 from bayesal.posteriors.gpytorch_models import inducing_of
-from bayesal.posteriors.inducing_gp import InducingGP, centres, typical_distance
+from bayesal.posteriors.inducing_gp import InducingGP, centres
 
 SHOW_PROGRESS_AFTER = 2.0  # seconds
 CLASS_OUTPUTSCALE = 4.0  # where the variance of a logit starts: one class is then all but certain at some points

@@ -1,7 +1,6 @@
 """Gaussian processes that learn what they know at a few inducing points, as GPyTorch models."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,8 +17,6 @@ from gpytorch.variational import (
 from jaxtyping import Float
 from sklearn.cluster import KMeans
 from torch import Generator, Tensor
-
-SAMPLE = 1000  # points that typical distances are read off
 
 
 class InducingGP(ApproximateGP):
@@ -76,10 +73,3 @@ def centres(points: Float[Tensor, "L D"], num_centres: int, *, generator: Genera
     seed = int(torch.randint(2**31, (), generator=generator))
     found = KMeans(num_centres, n_init="auto", random_state=seed).fit(different.cpu().numpy())
     return torch.as_tensor(found.cluster_centers_).to(points)
-
-
-def typical_distance(points: Float[Tensor, "L D"], average: Callable[[Tensor], Tensor] = torch.median) -> float:
-    """The median (or other average) distance between different points, of a thousand at most; 1 if all are the same."""
-    distances = torch.pdist(points[:: -(-len(points) // SAMPLE)].detach())
-    distances = distances[distances > 0]
-    return float(average(distances)) if len(distances) else 1.0

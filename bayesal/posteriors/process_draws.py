@@ -1,10 +1,10 @@
 """Functions drawn from Gaussian processes, as hypotheses about labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from bayesal.posteriors.paths import Paths
@@ -23,7 +23,7 @@ class ProcessHypotheses:
 
     rows: Rows
     paths: Sequence[Paths]
-    prior_mean: nn.Module
+    prior_mean: Callable[[Tensor], Tensor]
     labels: Labels
 
     def __call__(self, inputs: Inputs, /) -> Distribution:

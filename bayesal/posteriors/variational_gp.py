@@ -12,10 +12,11 @@ from torch import Generator, Tensor, nn
 from bayesal.learning.losses import CrossEntropy, SquaredLoss
 from bayesal.posteriors.elbo import train_inducing_gp
 from bayesal.posteriors.frozen import frozen_copy
+from bayesal.posteriors.gpytorch_likelihoods import labels_of
 from bayesal.posteriors.gpytorch_models import inducing_of
 from bayesal.posteriors.paths import NUM_FREQUENCIES
 from bayesal.posteriors.process_draws import ProcessHypotheses
-from bayesal.posteriors.process_labels import Amounts, labels_of
+from bayesal.posteriors.process_labels import Amounts
 from bayesal.posteriors.process_moments import ProcessMoments
 from bayesal.posteriors.rows import Rows
 
