@@ -4,3 +4,4 @@ from bayesal.integrations.botorch.functions import FunctionsModel as FunctionsMo
 from bayesal.integrations.botorch.integrated import NegIntegratedVariance as NegIntegratedVariance
 from bayesal.integrations.botorch.mixture import MixtureModel as MixtureModel
 from bayesal.integrations.botorch.moments import MomentsModel as MomentsModel
+from bayesal.integrations.botorch.wrapped import from_botorch as from_botorch
