@@ -98,6 +98,22 @@ POSTERIORS = (
         "Hoffman and Gelman 2014; Bingham et al. 2019",
         "pyro:nuts",
     ),
+    Row("swag", "any", "any network, trained on at a high rate", "Maddox et al. 2019", "networks:swag"),
+    Row("snapshots", "any", "any network, trained in cycles", "Huang et al. 2017", "networks:snapshots"),
+    Row(
+        "sgmcmc",
+        "any",
+        "any network; pip install 'bayesal[sgmcmc]'",
+        "Welling and Teh 2011; Leimkuhler and Matthews 2015; Zhang et al. 2020",
+        "networks:sgmcmc",
+    ),
+    Row(
+        "dropconnect",
+        "any",
+        "a network with linear layers",
+        "Wan et al. 2013; Gal and Ghahramani 2016",
+        "networks:dropconnect",
+    ),
 )
 """Names for ``--posterior``; a ``module:name`` of the user's own is as good. ``tasks`` is "any", or some of
 "classification", "regression", "multilabel"."""

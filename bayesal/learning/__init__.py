@@ -1,5 +1,7 @@
 """Learning: a pool with labels becomes a belief. Any ``(pool, generator) -> belief`` is a learner."""
 
+from bayesal.learning.cyclical import CosineCycles as CosineCycles
+from bayesal.learning.cyclical import Cyclical as Cyclical
 from bayesal.learning.distil import distilled as distilled
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples

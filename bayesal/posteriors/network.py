@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call, vmap
+from torch.nn.modules.conv import _ConvNd
 
 from bayesal.likelihoods import Likelihood
 from bayesal.posteriors.frozen import frozen_copy
@@ -18,6 +19,7 @@ from bayesal.posteriors.trial import Gauge, trial
 from bayesal.types import Inputs
 
 ACTIVATION_BYTES = 2**28  # no activation of the hypotheses evaluated together is larger
+CACHE_BYTES = 2**23  # a thread: activations of convolutions that differ are faster one after the other beyond it
 
 
 class NetworkHypotheses:
@@ -29,9 +31,11 @@ class NetworkHypotheses:
     in evaluation mode, so that a point's output does not depend on its batch-mates.
 
     A call maps ``N ...`` inputs (a tensor, or a mapping of tensors that become keyword arguments) to a distribution of
-    batch shape ``(N, K)`` on the inputs' device, without a gradient graph. It is one ``torch.func.vmap`` over the
-    states, in chunks of K that bound the memory; networks vmap cannot take (data-dependent branches, ``.item()``,
-    in-place changes of what is shared) are evaluated one hypothesis after the other, with the same result.
+    batch shape ``(N, K)`` on the inputs' device, with a gradient graph only if the inputs require one. It is one
+    ``torch.func.vmap`` over the states, in chunks of K that bound the memory. One hypothesis after the other, with the
+    same result, are evaluated networks vmap cannot take (data-dependent branches, ``.item()``, in-place changes of what
+    is shared), and on a CPU those in which every convolution differs, for so many points that K activations leave the
+    cache: K kernels at once make a grouped convolution, which CPUs do slowly.
 
     Raises ValueError for K < 1, states that do not fit the network, inputs the network refuses, networks that draw
     random numbers in evaluation mode, and inputs or outputs that are not finite.
@@ -43,24 +47,25 @@ class NetworkHypotheses:
         self.likelihood = likelihood
         self.states = {name: state.detach().clone() for name, state in states.items()}
         self._vectorises = True
+        self._convolves = _every_convolution_varies(self.network, self.states)
         self._largest: dict[str, int] = {}  # bytes of one such point's largest activation, under one hypothesis
 
     def __call__(self, inputs: Inputs, /) -> Distribution:
         points = Points.prepare(inputs, self.network)
         return self.likelihood(finite(self.outputs(points)).to(points.device))
 
-    @torch.no_grad()
     def outputs(self, points: Points) -> Float[Tensor, "N K ..."]:
         """What the network says of prepared points, on its own device."""
         if points.count == 0:
             return self.outputs(points.some())[:0]
         if points.shape() not in self._largest:
             state = {name: values[0] for name, values in self.states.items()}
-            with Gauge() as gauge:
+            with torch.no_grad(), Gauge() as gauge:
                 trial(lambda one: self._one(state, one), points[:1])
             self._largest[points.shape()] = gauge.num_bytes
-        if self._vectorises:
-            chunk = max(1, ACTIVATION_BYTES // (points.count * self._largest[points.shape()]))
+        activation = points.count * self._largest[points.shape()]  # bytes, under one hypothesis
+        if self._vectorises and not self._leaves_the_cache(activation, points):
+            chunk = max(1, ACTIVATION_BYTES // activation)
             try:
                 return together(lambda state: self._one(state, points), self.states, chunk)
             except Exception:  # vmap cannot take this network; if the network itself is at fault, the loop says so
@@ -68,6 +73,10 @@ class NetworkHypotheses:
                 self._vectorises = False
                 return looped
         return one_by_one(lambda state: self._one(state, points), self.states)
+
+    def _leaves_the_cache(self, activation: int, points: Points) -> bool:
+        slow_together = self._convolves and points.where.type == "cpu"
+        return slow_together and self.num_hypotheses * activation > CACHE_BYTES * torch.get_num_threads()
 
     def _one(self, state: dict[str, Tensor], points: Points) -> Any:
         return functional_call(self.network, state, *points.arguments())
@@ -97,6 +106,12 @@ def finite(outputs: Float[Tensor, "N K ..."]) -> Float[Tensor, "N K ..."]:
             "look at its weights and at the scale of these inputs"
         )
     return outputs
+
+
+def _every_convolution_varies(network: nn.Module, states: Mapping[str, Tensor]) -> bool:
+    """Whether there are convolutions and none is shared: where one is, ``vmap`` computes it once, a loop K times."""
+    kernels = [f"{name}.weight".lstrip(".") for name, module in network.named_modules() if isinstance(module, _ConvNd)]
+    return bool(kernels) and all(kernel in states for kernel in kernels)
 
 
 def _check(states: Mapping[str, Tensor], network: nn.Module) -> int:

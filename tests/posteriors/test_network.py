@@ -14,6 +14,7 @@ from torch.nn.utils import parametrizations
 
 from bayesal.likelihoods import categorical
 from bayesal.posteriors import NetworkHypotheses
+from bayesal.posteriors.network import one_by_one
 from bayesal.posteriors.points import Points
 
 
@@ -102,6 +103,41 @@ def test_what_vmap_cannot_take_is_looped_with_the_same_result(make: Any, name: s
         torch.testing.assert_close(outputs(hypotheses, x), expected, rtol=1e-12, atol=1e-12)
     assert torch.equal(x, given_points)
     assert hypotheses._vectorises == (make is Tied)
+
+
+def convolutions() -> nn.Sequential:
+    layers = (nn.Conv2d(2, 4, 3, stride=2, groups=2), nn.ReLU(), nn.Conv2d(4, 6, 3, bias=False), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(6, 3)).double()
+
+
+@pytest.mark.parametrize(
+    ("names", "looped"),
+    [
+        (["0.weight", "0.bias", "2.weight", "4.weight", "4.bias"], True),
+        (["0.weight", "2.weight"], True),
+        (["2.weight", "4.weight"], False),  # the first convolution is shared: vmap computes it once
+        (["0.bias", "4.weight"], False),
+    ],
+)
+def test_convolutions_that_all_differ_are_looped_beyond_the_cache_with_the_same_result(
+    names: list[str], looped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, x = convolutions(), torch.randn(6, 2, 7, 7, generator=torch.Generator().manual_seed(1)).double()
+    states, called = drawn(network, names), []
+    hypotheses = NetworkHypotheses(network, states, categorical)
+
+    def counted(*given: Any) -> Tensor:
+        called.append(given)
+        return one_by_one(*given)
+
+    monkeypatch.setattr("bayesal.posteriors.network.one_by_one", counted)
+    together = outputs(hypotheses, x)
+    assert not called
+    monkeypatch.setattr("bayesal.posteriors.network.CACHE_BYTES", 6 * 4 * 9 * 8)  # of one network's activation
+    torch.testing.assert_close(outputs(hypotheses, x), together, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(together, loaded(network, states, x), rtol=1e-12, atol=1e-12)
+    assert bool(called) == looped
+    assert hypotheses._vectorises
 
 
 def test_chunks_of_hypotheses_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
