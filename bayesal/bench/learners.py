@@ -78,6 +78,13 @@ POSTERIORS = (
         "processes:gp",
     ),
     Row(
+        "fully-bayesian-gp",
+        "regression",
+        "nothing: a table, or few pixels; up to some hundred labels",
+        "Lalchand and Rasmussen 2020; NUTS by Hoffman and Gelman 2014",
+        "processes:fully_bayesian_gp",
+    ),
+    Row(
         "nomu",
         "regression",
         "nothing but the data: it trains networks of its own",

@@ -27,6 +27,7 @@ from bayesal.posteriors.weight_moments import WeightMoments as WeightMoments
 
 if TYPE_CHECKING:
     from bayesal.posteriors.bnn import BayesianNetwork as BayesianNetwork
+    from bayesal.posteriors.fully_bayesian_gp import FullyBayesianGP as FullyBayesianGP
     from bayesal.posteriors.gp import ExactGP as ExactGP
     from bayesal.posteriors.pyro_fit import fit_nuts as fit_nuts
     from bayesal.posteriors.pyro_fit import fit_svi as fit_svi
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _LATER: dict[str, str] = {
     "ExactGP": "gp",
+    "FullyBayesianGP": "fully_bayesian_gp",
     "BayesianNetwork": "bnn",
     "Prior": "weight_prior",
     "fit_nuts": "pyro_fit",

@@ -1,8 +1,11 @@
 """Functions drawn of Gaussian processes, with the noise of labels around them, in the labels' own units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Normal
 
@@ -12,26 +15,28 @@ from bayesal.posteriors.rows import Rows
 from bayesal.types import Inputs
 
 
+class Part(NamedTuple):
+    """Some functions of one process: its prior mean, and paths around it."""
+
+    trend: Trend
+    paths: Paths
+
+
 @dataclass(frozen=True, eq=False)
 class DrawnAmounts:
-    """y | x, k ~ Normal(shift + unit · (trend(x) + path_k(x)), unit² · noise_k).
+    """y | x, k ~ Normal(shift + unit · (trend(x) + path_k(x)), unit² · noise_k), part after part.
 
-    ``chosen``: hypothesis k is function ``chosen[k]`` of the paths, counted through all functions of the first process,
-    then of the second, ... ``noise``: the variance of a standardised label around each of the K functions.
+    ``noise``: the variance of a standardised label around each of the K functions.
     """
 
     rows: Rows
-    trend: Trend
-    paths: Paths
-    chosen: Int[Tensor, "K"]
+    parts: Sequence[Part]
     noise: Float[Tensor, "K"]
     shift: float
     unit: float
 
     def __call__(self, inputs: Inputs, /) -> Normal:
         rows, points = self.rows(inputs)
-        values = self.trend(rows)[:, :, None] + self.paths(rows)  # B N P
-        functions = values.transpose(0, 1).flatten(1)[:, self.chosen]
+        functions = torch.cat([part.trend(rows)[0, :, None] + part.paths(rows)[0] for part in self.parts], dim=1)
         mean = (self.shift + self.unit * functions).to(points.device, self.rows.dtype)
-        spread = (self.unit * self.noise.sqrt()).to(points.device, self.rows.dtype).expand_as(mean)
-        return Normal(mean, spread, validate_args=False)
+        return Normal(mean, (self.unit * self.noise.sqrt()).to(mean).expand_as(mean), validate_args=False)

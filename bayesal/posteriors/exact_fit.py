@@ -22,14 +22,17 @@ from torch import Generator, Tensor
 from tqdm import tqdm
 
 from bayesal.learning.streams import seeded
+from bayesal.posteriors.gp_priors import (
+    LENGTH_SPREAD,
+    MAX_OWN_LENGTHS,
+    NOISE_LOCATION,
+    NOISE_SPREAD,
+    SMALLEST_NOISE,
+    SPREAD_OF_UNIT_CUBE,
+    length_location,
+)
 
-MAX_OWN_LENGTHS = 50
-"""Tables of more columns have one length-scale for all: so many cannot be told from tens of labels."""
-SPREAD_OF_UNIT_CUBE = 12**-0.5
-"""The standard deviation of a column that is uniform on [0, 1], which the prior of length-scales is made for."""
 SHORTEST = 0.025 / SPREAD_OF_UNIT_CUBE
-SMALLEST_NOISE = 1e-4
-NOISE_LOCATION, NOISE_SCALE = -1.0, 1.0  # of the logarithm of a standardised label's noise variance, before any label
 NOISE_START = 0.3
 MAX_ITERATIONS = 200
 SHOW_PROGRESS_AFTER = 2.0  # seconds
@@ -43,11 +46,10 @@ def matern(num_columns: int, smoothness: float = 2.5) -> Kernel:
     """The default for columns of standard deviation 1: Matérn, ν = 5/2 (∞: squared exponential), for standardised
     labels.
 
-    Each column has a length-scale of its own, or all one where there are more than 50. Their prior grows with the
-    number of columns D, ln length ~ Normal(√2 + ½ ln D, 3) for columns on [0, 1] (Hvarfner, Hellsten and Nardi, 2024).
+    Each column has a length-scale of its own, or all one where there are more than 50; their prior grows with the
+    number of columns (see ``bayesal.posteriors.gp_priors``).
     """
-    location = math.sqrt(2) + math.log(num_columns) / 2 - math.log(SPREAD_OF_UNIT_CUBE)
-    prior = LogNormalPrior(location, math.sqrt(3))
+    prior = LogNormalPrior(length_location(num_columns), LENGTH_SPREAD)
     settings: dict[str, Any] = {
         "ard_num_dims": num_columns if num_columns <= MAX_OWN_LENGTHS else None,
         "lengthscale_prior": prior,
@@ -70,7 +72,7 @@ def fitted(
     with seeded(seed), warnings.catch_warnings(), max_cholesky_size(len(inputs) + 1):
         warnings.simplefilter("ignore", InputDataWarning)  # other ranges than the unit cube's are in the priors
         likelihood = GaussianLikelihood(
-            noise_prior=LogNormalPrior(NOISE_LOCATION, NOISE_SCALE),
+            noise_prior=LogNormalPrior(NOISE_LOCATION, NOISE_SPREAD),
             noise_constraint=_at_least(SMALLEST_NOISE, start=NOISE_START),
         )
         model = SingleTaskGP(

@@ -1,12 +1,11 @@
 """Exact Gaussian process regression."""
 
-import torch
 from gpytorch import models
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import SquaredLoss
-from bayesal.posteriors.drawn_amounts import DrawnAmounts
+from bayesal.posteriors.drawn_amounts import DrawnAmounts, Part
 from bayesal.posteriors.exact_fit import MAX_ITERATIONS, MakeKernel, fitted, matern
 from bayesal.posteriors.exact_models import read, tensors_of
 from bayesal.posteriors.frozen import frozen_copy
@@ -104,20 +103,16 @@ class ExactGP:
             raise ValueError(f"at least one hypothesis must be drawn, but num_hypotheses is {num_hypotheses}")
         paths = self.process.draw(num_hypotheses, generator=generator, num_frequencies=self.num_frequencies)
         noise = self.process.noise.mean().expand(num_hypotheses).clone()
-        everyone = torch.arange(num_hypotheses)
-        return DrawnAmounts(self.rows, self.process.trend, paths, everyone, noise, self.shift, self.unit)
+        return DrawnAmounts(self.rows, [Part(self.process.trend, paths)], noise, self.shift, self.unit)
 
-    @torch.no_grad()
     def mean(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
         rows, points = self.rows(inputs)
         return (self.shift + self.unit * self.process.mean(rows)[0]).to(points.device, self.rows.dtype)
 
-    @torch.no_grad()
     def covariance(self, inputs: Inputs, others: Inputs, /) -> Float[Tensor, "N M"]:
         (here, points), (there, _) = self.rows(inputs), self.rows(others)
         return (self.unit**2 * self.process.covariance(here, there)[0]).to(points.device, self.rows.dtype)
 
-    @torch.no_grad()
     def variance(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
         rows, points = self.rows(inputs)
         return (self.unit**2 * self.process.variance(rows)[0]).to(points.device, self.rows.dtype)
