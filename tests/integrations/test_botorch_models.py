@@ -26,7 +26,7 @@ from torch.distributions import Normal
 from bayesal.integrations.botorch import FunctionsModel, MixtureModel, MomentsModel, NegIntegratedVariance
 from bayesal.likelihoods import categorical, gaussian
 from bayesal.networks import MLP, SmallCNN
-from bayesal.posteriors import DeepEnsemble, MCDropout
+from bayesal.posteriors import DeepEnsemble, ExactGP, MCDropout
 
 BOUNDS = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
 pytestmark = pytest.mark.filterwarnings(
@@ -251,3 +251,15 @@ def test_what_cannot_be_is_said() -> None:
     told = MixtureModel.of(classes, 3, example=points(1), generator=Generator())
     with pytest.raises(ValueError, match="needs one amount a point"):
         told.posterior(points(1, 1))
+
+
+def test_moments_of_a_process_are_climbed_by_gradients() -> None:
+    X = points(10)
+    belief = ExactGP.fit(X, X.sin().sum(1), generator=Generator().manual_seed(0))
+    acquisition = LogExpectedImprovement(MomentsModel(belief), best_f=1.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found, value = optimize_acqf(acquisition, BOUNDS, q=1, num_restarts=2, raw_samples=16, options={"maxiter": 20})
+    choices = points(200, 1)
+    assert value >= acquisition(choices).max() - 1e-6
+    torch.testing.assert_close(found, BOUNDS[1:])  # the function rises in both
