@@ -34,8 +34,10 @@ class Greedy:
     squared difference of standardised means, with λ d_j / M cut off at 30.
 
     ``strength`` λ: 3 is what the authors chose for one network on CIFAR-10 (1 to 5 for others, M = 11); choose it by
-    the validation likelihood. With 0 this is an ``Ensemble`` of networks trained alone, to the last bit.
-    ``num_members`` M is also the planned size in Ω. ``divergence``: the φ of D_φ, which decides R; by default R = Ω.
+    the validation likelihood. Amounts need hundredths: their distances have no bound, so that with 3 it pays to give up
+    the fit (RMSE 75 instead of 57 on 80 labels of diabetes, 57 with 0.03). With 0 this is an ``Ensemble`` of networks
+    trained alone, to the last bit. ``num_members`` M is also the planned size in Ω. ``divergence``: the φ of D_φ, which
+    decides R; by default R = Ω.
     ``wrap(networks, likelihood, strength=, divergence=, distances=)`` makes the belief: ``GreedyEnsemble``;
     ``distances`` ``M M`` are the d between members over all x̃. The rest is as in ``Supervised``: the best epoch of
     each network is that of its loss alone, without R.

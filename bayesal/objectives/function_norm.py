@@ -28,12 +28,10 @@ def noise_points(
             f"networks are compared at points of Gaussian noise, but the points are {inputs.dtype}; this needs "
             "points that are real numbers"
         )
-    z = torch.randn(inputs.shape, generator=generator, dtype=torch.float64).to(inputs.device)
-    exact = inputs.double()
-    deviation = exact.std(dim=0, correction=0)
-    if not deviation.any():
-        deviation = torch.ones_like(deviation)
-    return (exact.mean(dim=0) + spread * deviation * z).to(inputs.dtype)
+    varies = inputs.amax(dim=0) > inputs.amin(dim=0)
+    deviation = inputs.std(dim=0, correction=0) * varies if varies.any() else torch.ones_like(inputs[0])
+    z = torch.randn(inputs.shape, generator=generator, dtype=inputs.dtype).to(inputs.device)
+    return z.mul_(spread * deviation).add_(inputs.mean(dim=0))  # in place: as large as all labelled points
 
 
 class FunctionNorm:
