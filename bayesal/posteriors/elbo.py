@@ -1,7 +1,7 @@
 """Training Gaussian processes with inducing points by their evidence lower bound."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from gpytorch.likelihoods import GaussianLikelihood, Likelihood, SoftmaxLikelihood
@@ -26,7 +26,7 @@ def train_inducing_gp(
     inputs: Shaped[Tensor, "L ..."],
     targets: Shaped[Tensor, "L"],
     *,
-    features: Callable[[Tensor], Tensor],
+    features: nn.Module,
     num_classes: int | None,
     num_inducing: int,
     num_steps: int,
@@ -36,20 +36,18 @@ def train_inducing_gp(
     average: Callable[[Tensor], Tensor] = torch.median,
     ard: bool = False,
     per_class: bool = False,
-    beside: Iterable[nn.Parameter] = (),
-    beside_rate: float = 0.0,
+    features_rate: float | None = None,
 ) -> tuple[InducingGP, Likelihood]:
-    """A process of ``features(inputs)``, ``L D`` in double precision, and its likelihood, in evaluation mode.
+    """A process of ``features(inputs)``, flattened, in double precision, and its likelihood, in evaluation mode.
 
     For classes (``num_classes`` is not None): softmax of a function each. Else for standardised amounts: one function
-    and Gaussian noise. ``beside``: other parameters that move with the process, at the rate ``beside_rate``.
+    and Gaussian noise. ``features_rate``: the learning rate of ``features``, which stay as they are without one.
     Raises ValueError for settings that are not positive, and if the bound does not stay finite.
     """
     for name, count in (("num_inducing", num_inducing), ("num_steps", num_steps), ("batch_size", batch_size)):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, but it is {count}")
-    with torch.no_grad():
-        points = features(inputs)
+    points = _rows(features.eval(), inputs)
     places = centres(points, num_inducing, generator=generator)
     model = InducingGP(
         places,
@@ -61,23 +59,25 @@ def train_inducing_gp(
         move=len(places) < len(points),
     )
     likelihood = _likelihood(num_classes).to(points)
-    own = [*model.parameters(), *likelihood.parameters()]
-    optimiser = torch.optim.Adam([{"params": own, "lr": learning_rate}, {"params": list(beside), "lr": beside_rate}])
+    groups = [{"params": [*model.parameters(), *likelihood.parameters()], "lr": learning_rate}]
+    if features_rate is not None:
+        features.train().requires_grad_(True)
+        groups.append({"params": [*features.parameters()], "lr": features_rate})
     with seeded(int(torch.randint(2**63 - 1, (), generator=generator))):
         maximise_elbo(
             model,
             likelihood,
-            inputs,
+            points if features_rate is None else inputs,
             targets,
-            features=features,
-            optimiser=optimiser,
+            features=nn.Identity() if features_rate is None else features,
+            optimiser=torch.optim.Adam(groups),
             num_steps=num_steps,
             batch_size=batch_size,
             generator=generator,
         )
+    features.eval().requires_grad_(False)
     if isinstance(likelihood, GaussianLikelihood):
-        with torch.no_grad():
-            settle(model, features(inputs), targets, likelihood.noise.item())
+        settle(model, _rows(features, inputs), targets, likelihood.noise.item())
     return model, likelihood
 
 
@@ -87,7 +87,7 @@ def maximise_elbo(
     inputs: Shaped[Tensor, "L ..."],
     targets: Shaped[Tensor, "L"],
     *,
-    features: Callable[[Tensor], Tensor],
+    features: nn.Module,
     optimiser: torch.optim.Optimizer,
     num_steps: int,
     batch_size: int,
@@ -107,7 +107,7 @@ def maximise_elbo(
         if len(inputs) > batch_size:
             some = torch.randperm(len(inputs), generator=generator)[:batch_size].to(inputs.device)
         optimiser.zero_grad()
-        value = bound(model(features(inputs[some])), targets[some])
+        value = bound(model(features(inputs[some]).flatten(1).double()), targets[some])
         assert isinstance(value, Tensor)
         if not value.isfinite():
             raise ValueError("the evidence bound of the process is no longer finite: lower the learning_rate")
@@ -133,3 +133,8 @@ def _likelihood(num_classes: int | None) -> Likelihood:
     likelihood = GaussianLikelihood(noise_prior=LogNormalPrior(math.log(NOISE), 1.0))
     likelihood.initialize(noise=NOISE)
     return likelihood
+
+
+@torch.no_grad()
+def _rows(features: nn.Module, inputs: Tensor) -> Float[Tensor, "L D"]:
+    return features(inputs).flatten(1).double()
