@@ -18,7 +18,8 @@ class DropConnected(nn.Module):
     their biases too). The network itself is left as it is, with its trained weights, stride, groups and padding: in
     evaluation mode, and with p = 0, the output is its own. ``layers``: the names of those to do it to; by default all.
 
-    Raises ValueError for p outside [0, 1], for a name that is no such layer, and if there is none at all.
+    Raises ValueError for p outside [0, 1], for a name that is no such layer, for a layer whose weight is computed from
+    other parameters, and if there is no layer at all.
     """
 
     def __init__(self, network: nn.Module, p: float = 0.5, *, layers: Collection[str] = (), bias: bool = False) -> None:
@@ -32,6 +33,12 @@ class DropConnected(nn.Module):
             raise ValueError(
                 "DropConnect acts on linear layers and convolutions of the network "
                 f"({type(network).__name__}), but {seen}"
+            )
+        derived = [name for name in layers or found if not isinstance(found[name].weight, nn.Parameter)]
+        if derived:
+            raise ValueError(
+                f"the weight of {derived[0]!r} is computed from other parameters (weight or spectral normalisation), "
+                "so its connections cannot be dropped: name the other layers in layers="
             )
         self.network = network
         self.p = p

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.utils import parametrizations
 
 from bayesal.data import Pool
 from bayesal.learning import Supervised, Training
@@ -146,6 +147,10 @@ def test_what_cannot_be_dropped_is_refused() -> None:
         DropConnected(MLP(5, 3), layers=["body"])
     with pytest.raises(ValueError, match=r"between 0 and 1, but it is 1\.5"):
         DropConnected(MLP(5, 3), 1.5)
+    normalised = nn.Sequential(parametrizations.weight_norm(nn.Linear(5, 3)), nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="the weight of '0' is computed from other parameters"):
+        DropConnected(normalised)
+    assert DropConnected(normalised, layers=["1"]).dropped == ["1.weight"]
 
 
 def test_tied_weights_are_dropped_as_one() -> None:
