@@ -36,18 +36,18 @@ def variational_marginal(
     """E ln p(y | θ) - E ln q(y), q the best Gaussian (or categorical, with ``classes``) marginal of each design.
 
     An upper bound, exact if the marginal is of q's family (Foster et al., 2019); trained anew at each call, one q for
-    each of ``num_designs`` designs. Not for models with latents beside those the information is about.
+    each of ``num_designs`` designs. An amount must be sampled with ``to_event(1)``, a class without. Not for models
+    with latents beside those the information is about.
     """
 
     def guess(design: Tensor, observations: Sequence[str], targets: Sequence[str]) -> None:
-        shape = (num_designs, 1)
         if classes is None:
-            loc = pyro.param("loc", torch.zeros(shape))
-            scale = pyro.param("scale", torch.ones(shape), constraint=support.positive)
-            label: Any = dist.Normal(loc, scale)
+            loc = pyro.param("loc", torch.zeros(num_designs, 1))
+            scale = pyro.param("scale", torch.ones(num_designs, 1), constraint=support.positive)
+            pyro.sample(observations[0], dist.Normal(loc, scale).to_event(1))
         else:
-            label = dist.Categorical(logits=pyro.param("logits", torch.zeros(*shape, classes)))
-        pyro.sample(observations[0], label.to_event(1) if classes is None else label)
+            logits = pyro.param("logits", torch.zeros(num_designs, classes))
+            pyro.sample(observations[0], dist.Categorical(logits=logits))
 
     return partial(
         marginal_eig,
@@ -61,7 +61,7 @@ def variational_marginal(
 
 def expected_information(
     model: Callable[[Tensor], Any],
-    designs: Float[Tensor, "N D"],
+    designs: Float[Tensor, "N ..."],
     *,
     estimator: Callable[..., Any],
     latents: str | Sequence[str],
@@ -122,6 +122,7 @@ def _of_one(predictions: Any, rows: Tensor, chosen: Tensor) -> Any:
     if isinstance(predictions, Categorical):
         return dist.Categorical(logits=predictions.logits[rows, chosen])
     if isinstance(predictions, Normal):
-        return dist.Normal(predictions.loc[rows, chosen], predictions.scale[rows, chosen])
+        loc, scale = (part[rows, chosen].unsqueeze(-1) for part in (predictions.loc, predictions.scale))
+        return dist.Normal(loc, scale).to_event(1)
     kind = type(predictions.base_dist if isinstance(predictions, Independent) else predictions).__name__
     raise ValueError(f"a design's label must be Categorical or Normal, but the hypotheses give {kind}")

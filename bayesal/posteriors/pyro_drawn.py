@@ -85,6 +85,15 @@ class DrawnModel(nn.Module):
         return parameters(seen.seen, max(rows, 2), self.label_site)[:rows]
 
 
+def is_draw(site: Any) -> bool:
+    """Whether a trace's site is a random variable: plates, ``deterministic``, ``factor`` and what autoguides draw
+    their values from are written as sample statements too."""
+    bookkeeping = type(site.get("fn")).__name__ in ("_Subsample", "Unit")
+    settings = site.get("infer") or {}
+    hidden = settings.get("_deterministic", False) or settings.get("is_auxiliary", False)
+    return site["type"] == "sample" and not bookkeeping and not hidden
+
+
 def buffer_names(latents: Collection[str]) -> list[str]:
     """What the latents are called in ``DrawnModel``: a site's own name may hold dots."""
     return [f"latent_{i}" for i in range(len(latents))]

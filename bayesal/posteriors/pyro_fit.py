@@ -20,7 +20,7 @@ CHECKED = 200  # points on which chains are compared
 def fit_svi(
     model: Callable[..., Any],
     inputs: Shaped[Tensor, "L ..."],
-    labels: Shaped[Tensor, "L ..."],
+    labels: Shaped[Tensor, "..."],
     *,
     generator: Generator,
     scale: nn.Module | None = None,
@@ -73,7 +73,7 @@ def fit_svi(
 def fit_nuts(
     model: Callable[..., Any],
     inputs: Shaped[Tensor, "L ..."],
-    labels: Shaped[Tensor, "L ..."],
+    labels: Shaped[Tensor, "..."],
     *,
     generator: Generator,
     scale: nn.Module | None = None,

@@ -12,7 +12,7 @@ from bayesal.likelihoods import Likelihood
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.pyro_drawn import DrawnModel, buffer_names
+from bayesal.posteriors.pyro_drawn import DrawnModel, buffer_names, is_draw
 from bayesal.posteriors.pyro_reading import read
 from bayesal.posteriors.pyro_scope import in_evaluation, private, stored
 from bayesal.types import Inputs
@@ -113,8 +113,7 @@ class PyroPosterior:
         with private(self._store, seed=seed), in_evaluation():
             for _ in range(count):
                 nodes: Any = poutine.trace(self.guide).get_trace(*positional, **named).nodes
-                sites = {name: node for name, node in nodes.items() if node["type"] == "sample"}
-                runs.append({n: s["value"] for n, s in sites.items() if not s["infer"].get("is_auxiliary", False)})
+                runs.append({name: node["value"] for name, node in nodes.items() if is_draw(node)})
         return {site: torch.stack([run[site] for run in runs]).detach() for site in runs[0]}
 
     def _unpadded(self, draws: Mapping[str, Tensor], *, several: bool = True) -> dict[str, Tensor]:

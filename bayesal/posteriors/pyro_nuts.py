@@ -34,9 +34,9 @@ def chains(
 
     The first chain starts at ``initial``; the others, and all without it, start at draws of the prior.
     """
-    for name, count in (("num_samples", num_samples), ("num_chains", num_chains), ("max_tree_depth", max_tree_depth)):
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, but it is {count}")
+    for name, count, least in (("num_samples", num_samples, 4), ("num_chains", num_chains, 1), ("warmup", warmup, 0)):
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}, but it is {count}")
     found: list[dict[str, Tensor]] = []
     divergences = 0
     with tqdm(
@@ -64,14 +64,12 @@ def agreement(predictions: Distribution, num_chains: int) -> float:
     """The largest split R̂ of a prediction, over points and classes: of probabilities, or of means.
 
     Of predictions and not of weights, whose chains may sit in copies of one mode that stand for the same functions.
-    NaN for fewer than 4 samples a chain. What never varies agrees.
+    What never varies agrees.
     """
     base = predictions.base_dist if isinstance(predictions, Independent) else predictions
     told = base.probs if isinstance(base, Categorical) else base.mean
     per_draw = told.transpose(0, 1).flatten(1).double()
     per_chain = per_draw.reshape(num_chains, -1, per_draw.shape[1])
-    if per_chain.shape[1] < 4:
-        return float("nan")
     varying = per_chain[..., per_chain.std(dim=1).amin(dim=0) > 1e-6]  # below it, rounding is all that varies
     return float(split_gelman_rubin(varying).max()) if varying.shape[-1] else 1.0
 

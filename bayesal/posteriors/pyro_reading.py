@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bayesal.likelihoods import Likelihood
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.pyro_drawn import Substituted, likelihood_of
+from bayesal.posteriors.pyro_drawn import Substituted, is_draw, likelihood_of
 from bayesal.posteriors.pyro_scope import Store, in_evaluation, private
 
 
@@ -79,13 +79,7 @@ def _sites(
             "as model(x) on any number of points, with obs=None for the labels"
         ) from error
     nodes: Any = trace.nodes
-    return {name: site for name, site in nodes.items() if site["type"] == "sample" and not _is_bookkeeping(site)}
-
-
-def _is_bookkeeping(site: dict[str, Any]) -> bool:
-    """Plates, ``pyro.deterministic`` and ``pyro.factor`` are written as sample statements too."""
-    kind = type(site["fn"]).__name__
-    return kind in ("_Subsample", "Unit") or bool(site["infer"].get("_deterministic", False))
+    return {name: site for name, site in nodes.items() if is_draw(site)}
 
 
 def _nobody_draws(name: str, prior: Any, local: bool) -> str:

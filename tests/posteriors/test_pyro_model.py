@@ -152,6 +152,15 @@ def test_a_guide_draws_from_its_gaussian() -> None:
     assert ((differences[..., 1:].std(1) / (0.3 * 2**0.5)) - 1).abs().max() < 0.06
 
 
+def test_a_guide_of_a_model_with_plates_of_latents() -> None:
+    with pyro.get_param_store().scope():
+        guide = AutoNormal(hierarchical, init_scale=0.1)
+        guide(points(), points()[:, 0])
+        posterior = PyroPosterior(hierarchical, guide=guide, inputs=points())
+    check_posterior(posterior, points())
+    assert posterior.label_site == "obs"
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_store_and_the_generators_are_as_before_also_after_an_error(fails: bool) -> None:
     pyro.clear_param_store()
