@@ -37,7 +37,8 @@ class CircuitHypotheses:
     def log_densities(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "N K C"]:
         """log S_kc of standardised features."""
         rows = max(1, NUMBERS // self.circuit.numbers_a_point)
-        return torch.cat([self.circuit(some) for some in features.split(rows)])
+        weights = self.circuit.weights()
+        return torch.cat([self.circuit.log_densities(some, weights) for some in features.split(rows)])
 
     def _posterior(self, features: Float[Tensor, "N D"], device: torch.device) -> Categorical:
         joint = self.log_densities(features) + self.log_prior

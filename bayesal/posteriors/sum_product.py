@@ -60,7 +60,7 @@ class SumProductNetwork:
         num_members: int = 5,
         posterior: Literal["structures", "dirichlet"] = "structures",
         concentration: float = 0.1,
-        discriminative: float = 1.0,
+        discriminative: float = 0.9,
         unseen: Unseen = "warn",
         num_classes: int | None = None,
         circuit: Callable[..., Circuit] = Circuit,
@@ -71,7 +71,8 @@ class SumProductNetwork:
 
         ``network``: or one without parameters (None: none), whose outputs are the features; there NaN is a missing
         feature, in training too, and ``num_classes`` counts the classes (default: those up to the largest target).
-        ``discriminative``: λ of ``HybridLoss``; below 1 the density means more and the classes are told apart less.
+        ``discriminative``: λ of ``HybridLoss``. At 1 nothing says what points look like, so densities mean little; 0.9
+        tells classes apart as well.
         ``unseen``: a class without a label keeps π_c = 1 / (n + C), with a warning or without, or is excluded: then
         its probability is 0. ``circuit``: sizes, as ``functools.partial(Circuit, depth=2)``. ``training`` is made
         longer where it has fewer than ``least_steps`` steps. Raises ValueError for other losses than CrossEntropy.
@@ -130,7 +131,7 @@ class SumProductNetwork:
             members = torch.arange(num_hypotheses) % self.num_members
             counts = [count[members] for count in self.counts]
             weights = dirichlet_logits(counts, concentration=self.concentration, generator=generator)
-            circuit = own.circuit.choose(members, weights)
+            circuit = own.circuit.choose(members[: 1 if self.num_members == 1 else None], weights)
         elif num_hypotheses < self.num_members:
             circuit = own.circuit.choose(torch.randperm(self.num_members, generator=generator)[:num_hypotheses])
         else:

@@ -87,10 +87,10 @@ class Circuit(nn.Module):
     @property
     def numbers_a_point(self) -> int:
         """How many numbers the widest step of an evaluation holds for one point."""
-        members, replicas, regions, slots = self.slots.shape
+        _, replicas, regions, slots = self.slots.shape
         statistics = slots * self.leaves.num_statistics
         products = max(weights.shape[-1] for weights in self.sums)
-        return members * replicas * max(regions * statistics, max(1, regions // 2) * products)
+        return self.num_members * replicas * max(regions * statistics, max(1, regions // 2) * products)
 
     def weights(self) -> list[Tensor]:
         """The weights of all sums, along the last axis: of each level ``M R P S K``, then of the mixture ``M C R``."""
@@ -112,7 +112,8 @@ class Circuit(nn.Module):
     def choose(self, members: Int[Tensor, "K"], logits: Sequence[Tensor] | None = None) -> "Circuit":
         """A circuit of these members, each as often as it is named; nothing is shared with this one.
 
-        ``logits``: what the weights of its sums are the softmaxes of, instead of what they are now.
+        ``logits``: what the weights of its sums are the softmaxes of, instead of what they are now. One member may get
+        several rows of them, and is then as many circuits with the same leaves, which are evaluated once.
         """
         chosen = copy.deepcopy(self)
         chosen.slots = self.slots[members]
