@@ -27,14 +27,22 @@ from bayesal.posteriors.weight_moments import WeightMoments as WeightMoments
 
 if TYPE_CHECKING:
     from bayesal.posteriors.bnn import BayesianNetwork as BayesianNetwork
+    from bayesal.posteriors.deep_kernel_gp import DeepKernelGP as DeepKernelGP
+    from bayesal.posteriors.dirichlet_gp import DirichletGP as DirichletGP
     from bayesal.posteriors.fully_bayesian_gp import FullyBayesianGP as FullyBayesianGP
     from bayesal.posteriors.gp import ExactGP as ExactGP
     from bayesal.posteriors.pyro_fit import fit_nuts as fit_nuts
     from bayesal.posteriors.pyro_fit import fit_svi as fit_svi
     from bayesal.posteriors.pyro_model import PyroPosterior as PyroPosterior
+    from bayesal.posteriors.variational_gp import VariationalGP as VariationalGP
+    from bayesal.posteriors.variational_gp import VariationalGPOfAmounts as VariationalGPOfAmounts
     from bayesal.posteriors.weight_prior import Prior as Prior
 
 _LATER: dict[str, str] = {
+    "DeepKernelGP": "deep_kernel_gp",
+    "DirichletGP": "dirichlet_gp",
+    "VariationalGP": "variational_gp",
+    "VariationalGPOfAmounts": "variational_gp",
     "ExactGP": "gp",
     "FullyBayesianGP": "fully_bayesian_gp",
     "BayesianNetwork": "bnn",
