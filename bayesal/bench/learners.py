@@ -85,6 +85,27 @@ POSTERIORS = (
         "processes:fully_bayesian_gp",
     ),
     Row(
+        "variational-gp",
+        "classification, regression",
+        "nothing: a table, or few pixels",
+        "Titsias 2009; Hensman et al. 2015; Wilson et al. 2020",
+        "processes:variational_gp",
+    ),
+    Row(
+        "dirichlet-gp",
+        "classification",
+        "nothing: a table, or few pixels; at most 4000 labels",
+        "Milios et al. 2018",
+        "processes:dirichlet_gp",
+    ),
+    Row(
+        "deep-kernel-gp",
+        "classification, regression",
+        "a network that ends in a linear layer",
+        "van Amersfoort et al. 2021",
+        "processes:deep_kernel_gp",
+    ),
+    Row(
         "nomu",
         "regression",
         "nothing but the data: it trains networks of its own",

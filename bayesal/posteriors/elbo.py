@@ -18,7 +18,7 @@ from bayesal.posteriors.gpytorch_models import inducing_of
 from bayesal.posteriors.inducing_gp import InducingGP, centres
 
 SHOW_PROGRESS_AFTER = 2.0  # seconds
-CLASS_OUTPUTSCALE = 4.0  # where the variance of a logit starts: one class is then all but certain at some points
+CLASS_OUTPUTSCALE = 30.0  # where the variance of a logit starts: most points have one class
 NOISE = 0.1  # where the noise of a standardised label starts
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import torch
+from gpytorch.constraints import Positive
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import RBFKernel, ScaleKernel
 from gpytorch.means import ZeroMean
@@ -52,9 +53,11 @@ class InducingGP(ApproximateGP):
                 ard_num_dims=inducing.shape[1] if ard else None,
                 batch_shape=kernels,
                 lengthscale_prior=LogNormalPrior(math.log(lengthscale), 1.0),
+                lengthscale_constraint=_any_scale(),
             ),
             batch_shape=kernels,
             outputscale_prior=LogNormalPrior(math.log(outputscale), 1.0),
+            outputscale_constraint=_any_scale(),
         )
         self.to(inducing)
         self.covar_module.initialize(outputscale=outputscale, **{"base_kernel.lengthscale": lengthscale})
@@ -63,6 +66,12 @@ class InducingGP(ApproximateGP):
         """The prior at these points, a ``MultivariateNormal``."""
         mean: Any = self.mean_module(x)
         return MultivariateNormal(mean, self.covar_module(x))
+
+
+def _any_scale() -> Positive:
+    """A step moves the logarithm: numbers of any size move alike."""
+    exp: Any = torch.exp
+    return Positive(transform=exp, inv_transform=torch.log)
 
 
 def centres(points: Float[Tensor, "L D"], num_centres: int, *, generator: Generator) -> Float[Tensor, "M D"]:
