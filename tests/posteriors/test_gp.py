@@ -195,9 +195,9 @@ def test_nothing_known_is_the_prior():
     torch.testing.assert_close(belief.mean(points), torch.full((4,), 3.0, dtype=torch.float64))
     prior = model.covar_module(points).to_dense().detach()
     torch.testing.assert_close(belief.covariance(points, points), prior)
-    drawn = belief.draw(4000, generator=seed())(points).loc
-    assert ((drawn.mean(1) - 3).abs() / (2 / 4000) ** 0.5).max() < 4
-    assert ((drawn.cov() - prior).abs() / standard_errors(prior, 4000)).max() < 4
+    drawn = belief.draw(2000, generator=seed())(points).loc
+    assert ((drawn.mean(1) - 3).abs() / (2 / 2000) ** 0.5).max() < 4
+    assert ((drawn.cov() - prior).abs() / standard_errors(prior, 2000)).max() < 4
 
 
 @pytest.mark.parametrize("labels", [[7.0], [7.0, 7.0], [1.0, 3.0]])
