@@ -15,12 +15,12 @@ from gpytorch.variational import (
     MeanFieldVariationalDistribution,
     VariationalStrategy,
 )
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
 
 from bayesal.networks.standardise import Standardise
 from bayesal.posteriors.elbo import train_inducing_gp
-from bayesal.posteriors.variational_gp import VariationalGP
+from bayesal.posteriors.variational_gp import VariationalGP, VariationalGPOfAmounts
 from bayesal.testing import check_posterior
 from bayesal.types import Moments, Noisy
 
@@ -201,6 +201,16 @@ def test_users_models_of_every_kind_keep_the_laws():
     assert VariationalGP(several, mixed).draw(3, generator=seed(0))(inputs).logits.shape == (8, 3, 4)
 
 
+def test_a_users_model_of_amounts_has_its_own_moments():
+    model = trained(Own(torch.randn(6, 2, generator=seed(0))))
+    belief = VariationalGPOfAmounts(model, GaussianLikelihood(), shift=3.0, unit=2.0)
+    inputs = torch.randn(5, 2, generator=seed(1), dtype=torch.float64)
+    with torch.no_grad():
+        theirs = model(inputs)
+    torch.testing.assert_close(belief.mean(inputs), 3 + 2 * theirs.mean, atol=1e-5, rtol=0)
+    torch.testing.assert_close(belief.covariance(inputs, inputs), 4 * theirs.covariance_matrix, atol=2e-5, rtol=0)
+
+
 def test_a_users_model_is_left_as_it_was():
     model = trained(Own(torch.randn(6, 2, generator=seed(0)), 2))
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -278,6 +288,8 @@ def test_models_that_cannot_be_read_are_refused():
         VariationalGP(trained(Own(points)), LaplaceLikelihood())
     with pytest.raises(ValueError, match="SoftmaxLikelihood on 1 output"):
         VariationalGP(trained(Own(points)), SoftmaxLikelihood(num_classes=3, mixing_weights=False))
+    with pytest.raises(ValueError, match=r"3 output\(s\) with a GaussianLikelihood"):
+        VariationalGPOfAmounts(trained(Own(points, 3)), GaussianLikelihood())
     other = Own(points, 3)
     other.variational_strategy = LMCVariationalStrategy(
         other.variational_strategy.base_variational_strategy, num_tasks=4, num_latents=3
