@@ -54,8 +54,8 @@ class Stationary:
 
         (1/F) Σ_f cos(ω_f·(x - x')) is κ within O(1/√F) (Rahimi and Recht, 2007). The draws are a scrambled Sobol
         sequence's (Yang et al., 2014), which a count that is a power of two suits best: with 2048 the error at typical
-        distances was 0.0001 to 0.01 for tables of 1 to 64 columns, against 0.01 to 0.015 of independent draws. These are
-        as good for some 1,000 columns, and are taken beyond.
+        distances was 0.0001 to 0.01 for tables of 1 to 64 columns, against 0.01 to 0.015 of independent draws, which
+        are as good for some 1,000 columns, and are taken beyond.
         """
         draws = [self._standard(self.lengths.shape[1], count, generator) for _ in self.lengths]
         return torch.stack(draws).to(self.lengths) / self.lengths[:, :, None]

@@ -8,13 +8,14 @@ from typing import Any
 import gpytorch
 import pytest
 import torch
+from botorch.exceptions.errors import ModelFittingError
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Log, Normalize, Standardize, Warp
 from gpytorch.kernels import LinearKernel, MaternKernel, PeriodicKernel, RBFKernel, ScaleKernel
 from torch import Generator, Tensor, nn
 
 from bayesal.networks import Standardise
-from bayesal.posteriors import ExactGP
+from bayesal.posteriors import ExactGP, exact_fit
 from bayesal.posteriors.exact_fit import matern
 from bayesal.testing import check_posterior
 
@@ -247,6 +248,19 @@ def test_the_fit_leaves_the_global_generator_and_is_fixed_by_the_seed():
     assert torch.equal(before, torch.get_rng_state())
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=0, atol=0)
+
+
+def test_where_l_bfgs_fails_adam_takes_over_and_says_so(monkeypatch: pytest.MonkeyPatch):
+    def fails(*arguments: Any, **settings: Any) -> None:
+        raise ModelFittingError("All attempts to fit the model have failed.")
+
+    monkeypatch.setattr(exact_fit, "fit_gpytorch_mll", fails)
+    monkeypatch.setattr(exact_fit, "ADAM_STEPS", 100)
+    x, y = table()
+    with pytest.warns(UserWarning, match="Adam"):
+        belief = ExactGP.fit(x, y, generator=seed(), progress=False)
+    assert belief.noise > 0
+    assert (belief.mean(x) - y).square().mean() < y.var()
 
 
 def test_bad_inputs_are_refused(fitted: ExactGP):
