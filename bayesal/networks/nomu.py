@@ -100,6 +100,9 @@ class Readout(nn.Module):
             raise ValueError(f"a readout needs 0 < smallest < largest, but they are {smallest} and {largest}")
         self.smallest, self.largest, self.piecewise = smallest, largest, piecewise
 
+    def extra_repr(self) -> str:
+        return f"{self.smallest}, {self.largest}" + (", piecewise=True" if self.piecewise else "")
+
     def forward(self, raw: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         if self.piecewise:
             return self.smallest + (raw - self.smallest).relu() - (raw - self.largest).relu()

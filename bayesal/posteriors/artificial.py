@@ -45,6 +45,25 @@ class Box:
         margin = MARGIN * (high - low)
         return cls(low - margin, high + margin, points if mixes else None)
 
+    @classmethod
+    def between(
+        cls,
+        low: Float[Tensor, "..."],
+        high: Float[Tensor, "..."],
+        points: Float[Tensor, "L ..."],
+        *,
+        mixed: bool | None = None,
+    ) -> "Box":
+        """The box between two points. Raises ValueError unless low < high in some number and low <= high in all."""
+        fits = low.shape == high.shape == points.shape[1:]
+        if not fits or not (low <= high).all() or not (low < high).any():
+            raise ValueError(
+                "a box needs two points of the inputs' shape, the first nowhere larger and somewhere smaller, "
+                f"but they are of {tuple(low.shape)} for points of {tuple(points.shape[1:])}, or not in this order"
+            )
+        mixes = points[0].numel() > UNIFORM_UP_TO if mixed is None else mixed
+        return cls(low, high, points if mixes else None)
+
     @property
     def unit(self) -> Standardise:
         """The layer that puts the range, without 5 % on either side, on [-1, 1]."""

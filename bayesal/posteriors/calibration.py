@@ -16,7 +16,9 @@ SMALLEST_C, LARGEST_C = 1e-3, 1e3
 SMALLEST = torch.logspace(math.log10(0.005), math.log10(0.8), 8).tolist()
 LARGEST = torch.logspace(math.log10(0.8), math.log10(10.0), 6).tolist()
 SHARES = 200  # shares of noise that are tried
-MOST_NOISE = 0.99  # of the mean variance: with all of it c would be 0, and no point better known than another
+LEAST_NOISE, MOST_NOISE = 0.01, 0.99  # of the mean variance, where noise is estimated
+"""All noise would make c 0, and no point better known than another; without any, a hundred hypotheses are too few to
+stand for the density of a label."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _best(squares: Tensor, variances: Tensor, c: float | None, noise: float | No
         return _searched(
             lambda log: _nlpd(squares, math.exp(2 * log) * variances + noise), SMALLEST_C, LARGEST_C
         ), noise
-    shares = torch.linspace(0, MOST_NOISE, SHARES, dtype=torch.float64, device=squares.device)[:, None]
+    shares = torch.linspace(LEAST_NOISE, MOST_NOISE, SHARES, dtype=torch.float64, device=squares.device)[:, None]
     mean = variances.mean()
     shapes = (1 - shares) * variances / mean + shares  # a row a share
     totals = (squares / shapes).mean(1)

@@ -45,15 +45,14 @@ class Descent:
         generator: Generator,
         what: str,
     ) -> list[float]:
-        """Minimise ``objective(positions)`` over groups of (parameters, λ); the mean loss of a step, epoch by epoch.
+        """Minimise ``objective(positions)`` + Σ λ‖θ‖² over groups of (θ, λ); the mean loss of a step, epoch by epoch.
 
         With one step an epoch the loss is that of the weights before it, and those are kept; else those after it.
         Raises ValueError if a loss is not finite.
         """
         weights = [parameter for parameters, _ in groups for parameter in parameters]
-        optimiser = torch.optim.Adam(
-            [{"params": list(parameters), "weight_decay": 2 * l2} for parameters, l2 in groups], lr=self.learning_rate
-        )
+        settings = [{"params": list(parameters), "weight_decay": 2 * l2} for parameters, l2 in groups]
+        optimiser = torch.optim.Adam(settings, lr=self.learning_rate, fused=True)
         steps = -(-num_points // (self.batch_size or num_points))
         losses, best, kept = [], inf, [weight.detach().clone() for weight in weights]
         bar = tqdm(range(self.epochs), desc=what, delay=SHOW_PROGRESS_AFTER, disable=not self.progress, leave=False)
@@ -63,7 +62,7 @@ class Descent:
                 optimiser.zero_grad()
                 loss = objective(positions)
                 loss.backward()
-                met.append(float(loss.detach()))
+                met.append(float(loss.detach()) + _penalty(groups))
                 if steps == 1 and met[0] < best:
                     best, kept = met[0], [weight.detach().clone() for weight in weights]
                 if self.clip_norm is not None:
@@ -80,3 +79,9 @@ class Descent:
         for weight, value in zip(weights, kept, strict=True):
             weight.data.copy_(value)
         return losses
+
+
+@torch.no_grad()
+def _penalty(groups: Sequence[tuple[Sequence[nn.Parameter], float]]) -> float:
+    """Σ λ‖θ‖²."""
+    return sum(l2 * float(sum(theta.square().sum() for theta in own)) for own, l2 in groups)

@@ -2,26 +2,21 @@
 
 import copy
 from dataclasses import replace
-from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
-from bayesal.learning.losses import Loss, SquaredLoss
+from bayesal.learning.losses import Loss
 from bayesal.networks.nomu import NOMUNetwork, Readout
-from bayesal.networks.standardise import Standardise
-from bayesal.networks.trunk import split_head
-from bayesal.posteriors.artificial import Box
-from bayesal.posteriors.dependence import Dependence, Independent, OfFeatures, Shared
+from bayesal.posteriors.dependence import Dependence, OfFeatures, Shared
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.nomu_fit import Calibrating, check_convergence, points_and_amounts, standardised
+from bayesal.posteriors.hashed import Independent
+from bayesal.posteriors.nomu_calibrating import Calibrating
+from bayesal.posteriors.nomu_fit import learned, learned_beside
 from bayesal.posteriors.nomu_said import NOMUHypotheses, Saying
-from bayesal.posteriors.nomu_training import NOMUTraining, beyond, left_out
+from bayesal.posteriors.nomu_training import NOMUTraining
 from bayesal.types import Inputs
-
-Assumption: TypeAlias = Literal["features", "independent", "shared"]
-POOL_SPREAD = 2.0  # standard deviations of the pool that the box holds on either side of its mean
 
 
 class NOMU:
@@ -49,7 +44,7 @@ class NOMU:
         scale: float = 1.0,
         noise: float = 0.0,
         readout: Readout | None = None,
-        dependence: Assumption = "features",
+        dependence: str = "features",
         artificial: str = "unknown",
     ) -> None:
         own = frozen_copy(network)
@@ -70,53 +65,31 @@ class NOMU:
         joint: bool = False,
         training: NOMUTraining | None = None,
         calibrating: Calibrating | None = None,
-        readout: Readout | None = None,
-        box: tuple[Tensor, Tensor] | None = None,
-        mixed: bool | None = None,
-        dependence: Assumption = "features",
+        dependence: str = "features",
         warn: bool = True,
     ) -> "NOMU":
         """Networks trained on these points, and c and noise found on points that they were not trained on.
 
         Inside, labels are standardised, and inputs go through ``scale`` and then to [-1, 1]. ``joint``: the uncertainty
-        trains the predictor, too. Artificial points are drawn anew each step between the two points of ``box`` (raw
-        inputs), by default from the training points' range (widened to the mean ± 2 standard deviations of the pool
-        where ``scale`` is a ``Standardise``) and 5 % on either side; ``mixed``: see ``Box``.
+        trains the predictor, too. Artificial points are drawn anew each step, by default from the range of the training
+        points (widened to mean ± 2 standard deviations of the pool where ``scale`` is a ``Standardise``) and 5 % on
+        either side; in more than 10 dimensions they are mixes of data and box, see ``Box``.
         What is left out of training to find c and noise are the ``validation`` points or, without any, each fold of
         the training points in turn, in trainings of its own; with a single training point c is 1 and the noise 0.
         Warns if the training did not converge, unless ``warn`` is False.
         """
-        training, calibrating = training or NOMUTraining(), calibrating or Calibrating()
-        readout = Readout() if readout is None else readout
-        rows, labels = points_and_amounts(inputs, labels, training.dtype)
-        loss = SquaredLoss().fit(labels)
-        scaling = nn.Sequential(copy.deepcopy(scale), nn.Flatten(1)).to(rows.device)
-        scaled = scaling(rows)
-        spread = POOL_SPREAD if isinstance(scale, Standardise) else None
-        around = Box.around(scaled if box is None else scaling(torch.stack(box).to(rows)), least=spread, mixed=mixed)
-        unit = around.unit.to(training.dtype)
-        first = nn.Sequential(*scaling, unit)
-        points, around, targets = first(rows), around.through(unit), standardised(labels, loss, training.dtype)
-        network = training.network(points, targets, around, joint=joint, generator=generator)
-        if warn:
-            check_convergence(network, points, around, readout, generator=generator)
-        unseen = None
-        if calibrating.needed and validation is not None:
-            there, truth = points_and_amounts(*validation, training.dtype)
-            unseen = beyond(network, first(there), standardised(truth, loss, training.dtype))
-        elif calibrating.needed and len(points) > 1:
-            unseen = left_out(training, points, targets, around, calibrating.folds, joint=joint, generator=generator)
-        network.first = first
-        settled = calibrating.settle(unseen, readout, loss.scale)
-        return cls(
-            network,
-            rows,
-            shift=loss.shift,
-            scale=loss.scale,
-            dependence=dependence,
-            artificial=str(around),
-            **settled,
+        parts = learned(
+            inputs,
+            labels,
+            scale=scale,
+            validation=validation,
+            joint=joint,
+            training=NOMUTraining() if training is None else training,
+            calibrating=Calibrating() if calibrating is None else calibrating,
+            warn=warn,
+            generator=generator,
         )
+        return cls(dependence=dependence, **parts)
 
     @classmethod
     def on(
@@ -130,10 +103,7 @@ class NOMU:
         validation: tuple[Tensor, Tensor] | None = None,
         training: NOMUTraining | None = None,
         calibrating: Calibrating | None = None,
-        readout: Readout | None = None,
-        box: tuple[Tensor, Tensor] | None = None,
-        mixed: bool | None = None,
-        dependence: Assumption = "features",
+        dependence: str = "features",
         warn: bool = True,
     ) -> "NOMU":
         """A side network beside a network that is trained already, whose predictions stay the same to the last bit.
@@ -145,35 +115,18 @@ class NOMU:
         which is too little for a network that over-fits. The other settings are those of ``fit``.
         Raises ValueError for another loss, and as ``split_head`` does.
         """
-        if not isinstance(loss, SquaredLoss):
-            raise ValueError(f"NOMU goes on a network trained for the SquaredLoss, but the loss is {loss!r}")
-        training, calibrating = training or NOMUTraining(), calibrating or Calibrating()
-        readout = Readout() if readout is None else readout
-        like = next(network.parameters())
-        points, labels = points_and_amounts(inputs, targets, like.dtype)
-        points, labels = points.to(like.device), labels.to(like.device)
-        trunk, head = split_head(network, points[:2])
-        around = Box.around(points if box is None else torch.stack(box).to(points), mixed=mixed)
-        beside = training.side_of(trunk, head, points, around.beside(points), generator=generator)
-        if warn:
-            check_convergence(beside, points, around, readout, generator=generator)
-        unseen = None
-        if calibrating.needed and validation is not None:
-            there, truth = points_and_amounts(*validation, like.dtype)
-            unseen = beyond(beside, there.to(like.device), standardised(truth.to(like.device), loss, like.dtype))
-        settled = calibrating.settle(unseen, readout, loss.scale)
-        if unseen is None and calibrating.noise is None:
-            seen = beyond(beside, points, standardised(labels, loss, like.dtype))
-            settled["noise"] = float(seen.residuals.square().mean())
-        return cls(
-            beside,
-            points,
-            shift=loss.shift,
-            scale=loss.scale,
-            dependence=dependence,
-            artificial=str(around),
-            **settled,
+        parts = learned_beside(
+            network,
+            inputs,
+            targets,
+            loss=loss,
+            validation=validation,
+            training=NOMUTraining() if training is None else training,
+            calibrating=Calibrating() if calibrating is None else calibrating,
+            warn=warn,
+            generator=generator,
         )
+        return cls(dependence=dependence, **parts)
 
     def mean(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
         """shift + scale·f̂(x)."""

@@ -1,56 +1,91 @@
-"""What NOMU settles after training: c, noise and readout, and whether the training did its work."""
+"""From data, or from a network and its data, to the parts of a NOMU."""
 
-import warnings
-from dataclasses import dataclass
+import copy
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from bayesal.learning.losses import SquaredLoss
+from bayesal.learning.losses import Loss, SquaredLoss
 from bayesal.learning.recipe import numbers
-from bayesal.networks.nomu import NOMUNetwork, Readout
+from bayesal.networks.nomu import NOMUNetwork
+from bayesal.networks.standardise import Standardise
+from bayesal.networks.trunk import split_head
 from bayesal.posteriors.artificial import Box
-from bayesal.posteriors.calibration import calibrate, readouts
-from bayesal.posteriors.nomu_training import LeftOut
+from bayesal.posteriors.nomu_calibrating import Calibrating, check_convergence
+from bayesal.posteriors.nomu_training import NOMUTraining, beyond, left_out
 
-CONVERGED = 0.5  # of the mean standard deviation in the box: the most there should be at a training point
-IN_BOX = 1024  # artificial points that is judged by
+POOL_SPREAD = 2.0  # standard deviations of the pool that the box holds on either side of its mean
 
 
-@dataclass(frozen=True)
-class Calibrating:
-    """How c and the noise are found. What is given is not looked for: ``c``; ``noise``, the variance of a label around
-    the function in its unit squared (0: none).
+def learned(
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    scale: nn.Module,
+    validation: tuple[Tensor, Tensor] | None,
+    joint: bool,
+    training: NOMUTraining,
+    calibrating: Calibrating,
+    warn: bool,
+    generator: Generator,
+) -> dict[str, Any]:
+    """What ``NOMU`` is made of, learned from the data alone: see ``NOMU.fit``."""
+    rows, amounts = points_and_amounts(inputs, labels, training.dtype)
+    loss = SquaredLoss().fit(amounts)
+    scaling = nn.Sequential(copy.deepcopy(scale), nn.Flatten(1)).to(rows.device)
+    spread = POOL_SPREAD if isinstance(scale, Standardise) else None
+    around = _box(training, scaling(rows), scaling, spread)
+    unit = around.unit.to(training.dtype)
+    first = nn.Sequential(*scaling, unit)
+    points, around, targets = first(rows), around.through(unit), standardised(amounts, loss, training.dtype)
+    network = training.network(points, targets, around, joint=joint, generator=generator)
+    if warn:
+        check_convergence(network, points, around, calibrating.readout, generator=generator)
+    unseen = None
+    if calibrating.needed and validation is not None:
+        there, truth = points_and_amounts(*validation, training.dtype)
+        there, truth = there.to(rows.device), truth.to(rows.device)
+        unseen = beyond(network, first(there), standardised(truth, loss, training.dtype))
+    elif calibrating.needed and len(points) > 1:
+        unseen = left_out(training, points, targets, around, calibrating.folds, joint=joint, generator=generator)
+    network.first = first
+    return _parts(network, rows, loss, around, calibrating.settle(unseen, loss.scale))
 
-    ``folds``: without validation points, how many more trainings, each without a share of the training points, show
-    what the networks are worth beyond their own points. ``tune``: choose ℓ_min and ℓ_max of the readout, too.
-    """
 
-    c: float | None = None
-    noise: float | None = None
-    folds: int = 5
-    tune: bool = False
-
-    def __post_init__(self) -> None:
-        if self.folds < 2:
-            raise ValueError(f"leaving points out needs at least 2 folds, but folds is {self.folds}")
-
-    @property
-    def needed(self) -> bool:
-        """Whether anything is to be found."""
-        return self.c is None or self.noise is None or self.tune
-
-    def settle(self, unseen: LeftOut | None, readout: Readout, scale: float) -> dict[str, Any]:
-        """c, noise (of standardised labels) and readout. Where nothing is known of points that were left out, what was
-        not given is 1 for c and 0 for the noise."""
-        noise = None if self.noise is None else self.noise / scale**2
-        if unseen is None:
-            return {"c": 1.0 if self.c is None else self.c, "noise": noise or 0.0, "readout": readout}
-        tried = readouts(piecewise=readout.piecewise) if self.tune else [readout]
-        found = calibrate(unseen.residuals, unseen.raw, tried, c=self.c, noise=noise)
-        return {"c": found.c, "noise": found.noise, "readout": found.readout}
+def learned_beside(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    loss: Loss,
+    validation: tuple[Tensor, Tensor] | None,
+    training: NOMUTraining,
+    calibrating: Calibrating,
+    warn: bool,
+    generator: Generator,
+) -> dict[str, Any]:
+    """What ``NOMU`` is made of, beside a network that is trained already: see ``NOMU.on``."""
+    if not isinstance(loss, SquaredLoss):
+        raise ValueError(f"NOMU goes on a network that was trained for the SquaredLoss, but the loss is {loss!r}")
+    like = next(network.parameters())
+    points, amounts = points_and_amounts(inputs, labels, like.dtype)
+    points, targets = points.to(like.device), standardised(amounts, loss, like.dtype).to(like.device)
+    trunk, head = split_head(network, points[:2])
+    around = _box(training, points, nn.Identity(), None)
+    beside = training.side_of(trunk, head, points, around, generator=generator)
+    if warn:
+        check_convergence(beside, points, around, calibrating.readout, generator=generator)
+    unseen = None
+    if calibrating.needed and validation is not None:
+        there, truth = points_and_amounts(*validation, like.dtype)
+        truth = standardised(truth, loss, like.dtype)
+        unseen = beyond(beside, there.to(like.device), truth.to(like.device))
+    settled = calibrating.settle(unseen, loss.scale)
+    if unseen is None and calibrating.noise is None:
+        settled["noise"] = float(beyond(beside, points, targets).residuals.square().mean())
+    return _parts(beside, points, loss, around, settled)
 
 
 def points_and_amounts(inputs: Any, labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Float[Tensor, "L"]]:
@@ -58,12 +93,12 @@ def points_and_amounts(inputs: Any, labels: Tensor, dtype: torch.dtype) -> tuple
 
     Raises ValueError for inputs or labels that are not finite, several labels a point, and no points.
     """
+    if len(inputs) != len(labels) or len(labels) == 0:
+        raise ValueError(f"NOMU needs points with a label each, but there are {len(inputs)} and {len(labels)}")
     points = numbers(inputs)
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise ValueError(f"NOMU learns one amount a point, but there are {labels.shape[1]}; use one NOMU for each")
     amounts = SquaredLoss().prepare(labels.cpu(), 1)
-    if len(points) != len(amounts) or len(points) == 0:
-        raise ValueError(f"NOMU needs points with a label each, but there are {len(points)} and {len(amounts)}")
     return points.to(dtype), amounts.to(points.device)
 
 
@@ -72,18 +107,16 @@ def standardised(amounts: Tensor, loss: SquaredLoss, dtype: torch.dtype) -> Floa
     return ((amounts.double() - loss.shift) / loss.scale).to(dtype)
 
 
-@torch.no_grad()
-def check_convergence(
-    network: NOMUNetwork, points: Tensor, box: Box, readout: nn.Module, *, generator: Generator
-) -> None:
-    """Warn if a training point is more than half as unsure as the box is on average."""
-    at_points = readout(network(points).raw).max().item()
-    in_box = readout(network(box.draw(IN_BOX, generator=generator)).raw).mean().item()
-    if at_points > CONVERGED * in_box:
-        warnings.warn(
-            f"the training of NOMU has not converged: at a training point the standard deviation is {at_points:.3g}, "
-            f"more than half of its mean of {in_box:.3g} over the artificial points; train for more epochs, or with "
-            "wider networks",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+def _box(training: NOMUTraining, points: Tensor, scaling: nn.Module, spread: float | None) -> Box:
+    """Around these points, or between the two points that are given."""
+    if training.box is None:
+        return Box.around(points, least=spread, mixed=training.mixed)
+    low, high = scaling(torch.stack(training.box).to(points))
+    return Box.between(low, high, points, mixed=training.mixed)
+
+
+def _parts(
+    network: NOMUNetwork, inputs: Tensor, loss: SquaredLoss, box: Box, settled: dict[str, Any]
+) -> dict[str, Any]:
+    parts = {"network": network, "inputs": inputs, "shift": loss.shift, "scale": loss.scale}
+    return {**parts, "artificial": str(box), **settled}

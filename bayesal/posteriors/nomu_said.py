@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from bayesal.networks.nomu import NOMUNetwork, NOMUOutputs, Readout
-from bayesal.posteriors.dependence import Functions, Places, keys
+from bayesal.posteriors.dependence import Functions, Places
+from bayesal.posteriors.hashed import keys
 from bayesal.posteriors.network import finite
 from bayesal.posteriors.points import Points
 from bayesal.posteriors.trial import trial

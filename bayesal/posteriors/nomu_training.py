@@ -18,13 +18,16 @@ from bayesal.posteriors.descent import Descent
 @dataclass(frozen=True)
 class NOMUTraining:
     """What is trained: layers of these widths (``side``: of the network of r̂, by default the same), for this loss, with
-    so many artificial points a step. ``uniform``: all weights start from the uniform law on ±0.05, as in the authors'
-    program, instead of torch's own."""
+    so many artificial points a step. These are drawn between the two points of ``box`` (raw inputs), by default around
+    the training points; ``mixed``: see ``Box``. ``uniform``: all weights start from the uniform law on ±0.05, as in the
+    authors' program, instead of torch's own."""
 
     hidden: tuple[int, ...] = (256, 256)
     side: tuple[int, ...] | None = None
     loss: NOMULoss = field(default_factory=NOMULoss)
     num_artificial: int = 128
+    box: tuple[Tensor, Tensor] | None = None
+    mixed: bool | None = None
     uniform: bool = False
     descent: Descent = field(default_factory=Descent)
     dtype: torch.dtype = torch.float32
