@@ -179,7 +179,7 @@ plt.show()
 # %% [markdown]
 # ## In a study
 #
-# `functools.partial` makes a learner of a model: `Fitted(partial(fit_svi, growth, num_steps=1500), standardise=False)`
+# `functools.partial` makes a learner of a model: `Fitted(partial(fit_svi, growth, num_steps=800), standardise=False)`
 # is what `Study.open(..., learner=...)` takes (`standardise=False`, since the first column is a number of a site). For
 # networks with a prior on their weights there are `--posterior pyro-svi` and `--posterior pyro-nuts`.
 #
