@@ -15,6 +15,11 @@ from bayesal.cli import app
 
 TUTORIALS = sorted((Path(__file__).parent.parent / "tutorials").glob("[0-9]*.py"))
 
+LEGEND = """`python docs/pictures.py` draws these, by the learners of `bayesal run --posterior NAME`. A curve: twenty
+noisy values, functions drawn (grey), their mean (blue) and two standard deviations without and with the noise of a
+label. Two moons: forty labels, the averaged probability of black, and the mutual information between a label and the
+model."""
+
 
 def write_generated(folder: Path) -> None:
     (folder / "tutorials").mkdir(parents=True, exist_ok=True)
@@ -32,7 +37,10 @@ def _methods() -> str:
 
 def _posteriors() -> str:
     rows = [(f"`{name}`", *facts) for name, *facts, _ in POSTERIORS]
-    return _table(("posterior", "tasks", "needs", "paper"), rows)
+    pictures = "".join(f"### {row.name}\n\n![{row.name}](/_static/posteriors/{row.name}.png)\n\n" for row in POSTERIORS)
+    return (
+        _table(("posterior", "tasks", "needs", "paper"), rows) + f"\n## What they look like\n\n{LEGEND}\n\n{pictures}"
+    )
 
 
 def _commands() -> str:
