@@ -19,14 +19,14 @@ class Bounded(nn.Module):
     right: Tensor
     bound: float
 
-    def apply_weight(self, points: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def apply_weight(self, points: Tensor, weight: Tensor) -> Tensor:
         raise NotImplementedError
 
     def bound_by(self, bound: float, input_size: torch.Size) -> None:
         self.bound = bound
         start = torch.randn(input_size, dtype=self.weight.dtype, device=self.weight.device)
         self.register_buffer("right", _unit(start))
-        self.register_buffer("left", _unit(self.apply_weight(start, self.weight.detach(), None)))
+        self.register_buffer("left", _unit(self.apply_weight(start, self.weight.detach())))
         for _ in range(WARM_UP):
             self.iterate()
 
@@ -34,35 +34,37 @@ class Bounded(nn.Module):
     def iterate(self) -> None:
         """One power iteration, with the transpose of whatever the layer does."""
         weight = self.weight.detach()
-        transposed = vjp(lambda points: self.apply_weight(points, weight, None), self.right)[1]
+        transposed = vjp(lambda points: self.apply_weight(points, weight), self.right)[1]
         right = _unit(transposed(self.left)[0])
-        self.left.copy_(_unit(self.apply_weight(right, weight, None)))
+        self.left.copy_(_unit(self.apply_weight(right, weight)))
         self.right.copy_(right)
 
     def norm(self) -> Float[Tensor, ""]:
         """The largest singular value, as far as it is known; differentiable in the weight."""
         left, right = self.left.clone(), self.right.clone()  # the next iteration writes on them
-        return (left * self.apply_weight(right, self.weight, None)).sum()
+        return (left * self.apply_weight(right, self.weight)).sum()
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training:
             self.iterate()
-        weight = self.weight / (self.norm() / self.bound).clamp_min(1.0)
-        return self.apply_weight(input, weight, self.bias)
+        shrunk = self.apply_weight(input, self.weight) / (self.norm() / self.bound).clamp_min(1.0)
+        if self.bias is None:
+            return shrunk
+        return shrunk + self.bias.reshape(-1, *[1] * (self.weight.ndim - 2))  # a channel each, or a column
 
 
 class BoundedLinear(Bounded, nn.Linear):
     """A linear layer with a bounded norm."""
 
-    def apply_weight(self, points: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return F.linear(points, weight, bias)
+    def apply_weight(self, points: Tensor, weight: Tensor) -> Tensor:
+        return F.linear(points, weight)
 
 
 class BoundedConvolution(Bounded):
     """A convolution as the operator it is, with its stride, its padding and its groups."""
 
-    def apply_weight(self, points: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return self._conv_forward(points, weight, bias)  # pyright: ignore
+    def apply_weight(self, points: Tensor, weight: Tensor) -> Tensor:
+        return self._conv_forward(points, weight, None)  # pyright: ignore
 
 
 class BoundedConv1d(BoundedConvolution, nn.Conv1d):

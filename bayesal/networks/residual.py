@@ -38,15 +38,23 @@ class ResidualCNN(nn.Module):
     """Three stages of residual 3 x 3 convolutions, then the mean over the image: ``N channels H W`` to ``N 4·width``.
 
     Each stage after the first halves the image and doubles the channels by a convolution with stride 2; ``depth``
-    blocks h + conv(ReLU(conv(ReLU(h)))) a stage. There is no batch normalisation: a few dozen labels do not carry it.
-    With ``outputs``, a linear head follows. Images of 4 x 4 and larger.
+    blocks h + conv(ReLU(conv(ReLU(h)))) a stage. ``stride``: that of the first convolution, 2 for larger images. There
+    is no batch normalisation: a few dozen labels do not carry it. With ``outputs``, a linear head follows. Images of
+    4 x 4 and larger.
     """
 
     def __init__(
-        self, outputs: int | None = None, channels: int = 1, *, width: int = 16, depth: int = 1, dropout: float = 0.0
+        self,
+        outputs: int | None = None,
+        channels: int = 1,
+        *,
+        width: int = 16,
+        depth: int = 1,
+        stride: int = 1,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        stages: list[nn.Module] = [nn.Conv2d(channels, width, kernel_size=3, padding=1)]
+        stages: list[nn.Module] = [nn.Conv2d(channels, width, kernel_size=3, stride=stride, padding=1)]
         for stage in range(3):
             own = width * 2**stage
             if stage:

@@ -52,8 +52,7 @@ class Full:
         size = features.shape[1] * (1 if curvature.ndim == 2 else curvature.shape[1])
         if size > LARGEST:
             raise ValueError(
-                f"the full covariance of {size} weights is too large (at most {LARGEST}); "
-                'take structure="kronecker"'
+                f'the full covariance of {size} weights is too large (at most {LARGEST}); take structure="kronecker"'
             )
         if curvature.ndim == 2:  # a block for each output
             blocks = torch.stack([(features * own[:, None]).mT @ features for own in curvature.mT])

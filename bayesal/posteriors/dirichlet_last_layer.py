@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import CrossEntropy
@@ -34,7 +34,7 @@ class DirichletLastLayer(GaussianHead):
         cls,
         network: nn.Module,
         inputs: Shaped[Tensor, "L ..."],
-        targets: Int[Tensor, "L"],
+        targets: Shaped[Tensor, "L"],
         *,
         loss: Any,
         generator: Generator,

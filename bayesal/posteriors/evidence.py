@@ -33,15 +33,20 @@ def check_positive(**settings: float | None) -> None:
 
 
 def tuned(
-    evidence: Callable[[Tensor, Tensor], Tensor], *, precision: float | None, noise: float | None
+    evidence: Callable[[Tensor, Tensor], Tensor],
+    *,
+    precision: float | None,
+    noise: float | None,
+    least_noise: float = 0.0,
 ) -> tuple[float, float]:
     """``(Δ, σ²)`` with the largest ``evidence(log Δ, log σ²)``, a function that broadcasts and can be differentiated.
 
     What is given stays as it is; raises ValueError if it is not positive. The best point of a grid starts a
-    quasi-Newton search within the bounds.
+    quasi-Newton search within the bounds; σ² that is tuned is at least ``least_noise``.
     """
     check_positive(precision=precision, noise=noise)
-    bounds = [_bounds(precision, LOG_PRECISION), _bounds(noise, LOG_NOISE)]
+    least = min(max(LOG_NOISE[0], math.log(least_noise) if least_noise else -math.inf), LOG_NOISE[1])
+    bounds = [_bounds(precision, LOG_PRECISION), _bounds(noise, (least, LOG_NOISE[1]))]
     first, second = (torch.linspace(low, high, 21 if low < high else 1, dtype=torch.float64) for low, high in bounds)
     with torch.no_grad():
         best = int(evidence(first[:, None], second[None]).argmax())

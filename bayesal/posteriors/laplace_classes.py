@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -13,37 +14,54 @@ from bayesal.posteriors.evidence import peak
 from bayesal.posteriors.map_head import map_weights
 
 
-def class_belief(
-    start: Float[Tensor, "C D"],
-    rows: Float[Tensor, "L D"],
-    targets: Tensor,
-    loss: CrossEntropy | BinaryCrossEntropy,
-    structure: Structure,
-    precision: float | None,
-    refine: bool,
-) -> tuple[Float[Tensor, "C D"], Precise]:
-    """The centre and the root of the belief: refined from ``start`` if so wished, with the most probable precision
-    unless one is given."""
-    weights = start
+@dataclass(frozen=True, eq=False)
+class ClassBelief:
+    """How the belief about a head of classes depends on the precision of its prior.
 
-    def at(precision: float) -> tuple[Tensor, Precise]:
-        nonlocal weights  # the head for one prior is close to that for the next
-        if refine and len(rows):
-            weights = map_weights(weights, rows, targets, loss, precision)
-        return weights, structure(rows, curvature(rows @ weights.mT, loss), precision)
+    ``noise``: standard normal numbers ``K C D``, the same for every precision, that its expectations are taken with.
+    """
 
-    def evidence(log_precision: float) -> float:
-        weights, root = at(math.exp(log_precision))
-        fit = -float(loss(rows @ weights.mT, targets).sum())
-        prior = (weights.numel() * log_precision - math.exp(log_precision) * float(weights.square().sum())) / 2
-        return fit + prior - root.log_determinant / 2
+    rows: Float[Tensor, "L D"]
+    targets: Tensor
+    loss: CrossEntropy | BinaryCrossEntropy
+    structure: Structure
+    noise: Float[Tensor, "K C D"]
+    refine: bool
 
-    if precision is None:
-        precision = math.exp(peak(evidence)) if len(rows) else 1.0
-    found, root = at(precision)
-    if not refine:
-        check_stationary(found, rows, targets, loss, precision, root)
-    return found, root
+    def at(self, precision: float, start: Float[Tensor, "C D"]) -> tuple[Float[Tensor, "C D"], Precise]:
+        """The centre, refined from ``start`` if so wished, and the root."""
+        if self.refine and len(self.rows):
+            start = map_weights(start, self.rows, self.targets, self.loss, precision)
+        return start, self.structure(self.rows, curvature(self.rows @ start.mT, self.loss), precision)
+
+    def best_precision(self, start: Float[Tensor, "C D"], *, laplace: bool = False) -> float:
+        """That with the largest bound of the evidence, or with the largest Laplace approximation of it."""
+        if not len(self.rows):
+            return 1.0
+        weights = start
+
+        def score(log_precision: float) -> float:
+            nonlocal weights  # the centre for one prior is close to that for the next
+            weights, root = self.at(math.exp(log_precision), weights)
+            return (self.laplace_evidence if laplace else self.bound)(math.exp(log_precision), weights, root)
+
+        return math.exp(peak(score))
+
+    def bound(self, precision: float, weights: Float[Tensor, "C D"], root: Precise) -> float:
+        """E[log p(labels | W)] - KL(belief ‖ prior), never above the log evidence but for the noise of drawing."""
+        drawn = weights + root.deviations(self.noise)
+        outputs = torch.einsum("ld,kcd->klc", self.rows, drawn).flatten(0, 1)
+        targets = self.targets.repeat(len(drawn), *[1] * (self.targets.ndim - 1))
+        losses = self.loss(outputs, targets).sum() / len(drawn)
+        size = weights.numel()
+        divergence = (precision * drawn.square().sum() / len(drawn) - size * (1 + math.log(precision))) / 2
+        return -float(losses + divergence) - root.log_determinant / 2
+
+    def laplace_evidence(self, precision: float, weights: Float[Tensor, "C D"], root: Precise) -> float:
+        """log p(labels | W) - Δ/2 ‖W‖² + P/2 log Δ - ½ log|H + Δ I| at the centre (MacKay, 1992)."""
+        fit = -float(self.loss(self.rows @ weights.mT, self.targets).sum())
+        prior = weights.numel() * math.log(precision) - precision * float(weights.square().sum())
+        return fit + (prior - root.log_determinant) / 2
 
 
 def curvature(logits: Float[Tensor, "L C"], loss: CrossEntropy | BinaryCrossEntropy) -> Float[Tensor, "L C ..."]:

@@ -12,6 +12,7 @@ from bayesal.posteriors.conjugate import Conjugate, Roots
 from bayesal.posteriors.evidence import linear_evidence, tuned
 from bayesal.posteriors.gaussian_head import GaussianHeadOfAmounts
 from bayesal.posteriors.head import Head
+from bayesal.posteriors.trained_noise import dropout_noise
 from bayesal.types import Inputs
 
 
@@ -43,7 +44,8 @@ class BayesianLastLayer(GaussianHeadOfAmounts):
         """On what a network trained with ``SquaredLoss`` computes before its last linear layer, which is dropped.
 
         ``precision``: Δ, and ``noise``: the variance of a label around the function, in its own units; what is not
-        given maximises the evidence. Raises ValueError for another loss.
+        given maximises the evidence, with at least the noise that is left with the network's dropout on (see
+        ``dropout_noise``). Raises ValueError for another loss.
         """
         if not isinstance(loss, SquaredLoss):
             raise ValueError(
@@ -51,7 +53,8 @@ class BayesianLastLayer(GaussianHeadOfAmounts):
                 "for classes use DirichletLastLayer or LastLayerLaplace"
             )
         head, _ = Head.split(network, inputs)
-        return cls._of(head, inputs, targets, precision, noise, loss.shift, loss.scale)
+        least = dropout_noise(network, inputs, targets, loss=loss, generator=generator)
+        return cls._of(head, inputs, targets, precision, noise, loss, least)
 
     @classmethod
     def on(
@@ -71,7 +74,7 @@ class BayesianLastLayer(GaussianHeadOfAmounts):
         """
         loss = SquaredLoss().fit(labels.double()) if standardise and len(labels) else SquaredLoss()
         head = Head.on(features, inputs, bias=bias)
-        return cls._of(head, inputs, labels, precision, noise, loss.shift, loss.scale)
+        return cls._of(head, inputs, labels, precision, noise, loss, 0.0)
 
     @classmethod
     def _of(
@@ -81,18 +84,19 @@ class BayesianLastLayer(GaussianHeadOfAmounts):
         labels: Tensor,
         precision: float | None,
         noise: float | None,
-        shift: float,
-        scale: float,
+        loss: SquaredLoss,
+        least: float,
     ) -> "BayesianLastLayer":
         rows, _ = head.rows(inputs)
-        standard = (labels.to(rows) - shift) / scale
-        variance = None if noise is None else noise / scale**2
+        standard = (labels.to(rows) - loss.shift) / loss.scale
+        variance = None if noise is None else noise / loss.scale**2
         if len(rows):
-            precision, variance = tuned(linear_evidence(rows, standard), precision=precision, noise=variance)
+            evidence = linear_evidence(rows, standard)
+            precision, variance = tuned(evidence, precision=precision, noise=variance, least_noise=least)
         else:  # the prior: no label says anything of it
             precision, variance = precision or 1.0, variance or 1.0
         belief = Conjugate.fit(rows, standard[:, None], torch.full_like(standard[:, None], variance), precision)
-        return cls(head, belief, variance=variance, shift=shift, scale=scale)
+        return cls(head, belief, variance=variance, shift=loss.shift, scale=loss.scale)
 
     def condition_on(self, inputs: Inputs, labels: Shaped[Tensor, "B"]) -> "BayesianLastLayer":
         """The belief after these labels too: to the last digits what it is when told all labels at once."""

@@ -22,9 +22,13 @@ from bayesal.learning import (
     minimise,
 )
 from bayesal.learning.losses import Loss
+from bayesal.likelihoods import bernoulli
 from bayesal.networks import MLP, soft_spectral_norm
 from bayesal.posteriors import LastLayerLaplace
+from bayesal.posteriors.curvature import Diagonal, Full
 from bayesal.posteriors.gaussian_head import GaussianHeadOfAmounts
+from bayesal.posteriors.head import Head
+from bayesal.posteriors.laplace_classes import ClassBelief
 from bayesal.testing import check_posterior
 
 
@@ -63,6 +67,7 @@ def test_linear_regression_is_exact_to_the_cards_numbers(structure: Any) -> None
         structure=structure,
         precision=1.0,
         noise=0.25,
+        refine=True,
     )
     assert isinstance(laplace, GaussianHeadOfAmounts)
     near = {"rtol": 0, "atol": 6e-7}
@@ -84,19 +89,16 @@ def test_one_weight_of_logistic_regression_is_the_cards() -> None:
     network = nn.Linear(1, 1, bias=False, dtype=torch.float64)
     one = torch.ones(1, 1, dtype=torch.float64)
     laplace = LastLayerLaplace.fit(
-        network, one, one, loss=BinaryCrossEntropy(), generator=seed(), precision=1.0, structure="full"
+        network, one, one, loss=BinaryCrossEntropy(), generator=seed(), precision=1.0, structure="full", refine=True
     )
     assert float(laplace.weights) == pytest.approx(0.401058, abs=6e-7)
     assert float(covariance(laplace)) == pytest.approx(0.806315, abs=6e-7)
 
 
 def test_the_probit_approximation_of_a_sigmoid_is_the_cards() -> None:
-    network = nn.Linear(1, 1, bias=False, dtype=torch.float64)
-    nn.init.constant_(network.weight, 1 / math.sqrt(2))
-    nothing = torch.zeros(0, 1, dtype=torch.float64)
-    prior = LastLayerLaplace.fit(
-        network, nothing, nothing, loss=BinaryCrossEntropy(), generator=seed(), precision=1.0, refine=False
-    )
+    head, _ = Head.split(nn.Linear(1, 1, bias=False, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64))
+    one = torch.ones(1, 1, dtype=torch.float64)
+    prior = LastLayerLaplace(head, one / math.sqrt(2), Diagonal(one), bernoulli)
     point = torch.full((1, 1), math.sqrt(2), dtype=torch.float64)  # the mean of f is 1 there, the variance 2
     assert float(prior.marginal(point).mean) == pytest.approx(0.678829, abs=6e-7)
     exact = quad(lambda f: math.exp(-((f - 1) ** 2) / 4) / math.sqrt(4 * math.pi) / (1 + math.exp(-f)), -30, 30)[0]
@@ -124,7 +126,9 @@ def fitted(kind: str, n: int = 20, **settings: Any) -> tuple[LastLayerLaplace, T
     loss, outputs, labels = CASES[kind]
     x = torch.randn(n, 4, generator=seed(1), dtype=torch.float64)
     return (
-        LastLayerLaplace.fit(linear(4, outputs), x, labels(n), loss=loss, generator=seed(), **settings),
+        LastLayerLaplace.fit(
+            linear(4, outputs), x, labels(n), loss=loss, generator=seed(), **{"refine": True, **settings}
+        ),
         x,
         labels(n),
     )
@@ -169,7 +173,7 @@ def test_kronecker_is_the_mean_curvature_times_the_moments_of_the_inputs() -> No
     laplace, x, _ = fitted("classes", precision=0.3, structure="kronecker")
     rows = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
     p = (rows @ laplace.weights.mT).softmax(-1)
-    g = sum(torch.diag(row) - torch.outer(row, row) for row in p) / len(p)
+    g = torch.stack([torch.diag(row) - torch.outer(row, row) for row in p]).mean(0)
     expected = torch.kron(g, rows.mT @ rows) + 0.3 * torch.eye(15, dtype=x.dtype)
     torch.testing.assert_close(covariance(laplace), expected.inverse())
 
@@ -250,7 +254,7 @@ def test_a_prior_of_no_width_gives_the_network_itself() -> None:
 
 @pytest.mark.parametrize("kind", ["classes", "several labels"])
 def test_the_precision_of_classes_has_the_largest_laplace_evidence(kind: str) -> None:
-    tuned, _, _ = fitted(kind, 40, structure="full")
+    tuned, _, _ = fitted(kind, 40, structure="full", evidence="laplace")
 
     def evidence(log_precision: float) -> float:
         laplace, x, labels = fitted(kind, 40, precision=math.exp(log_precision), structure="full")
@@ -266,6 +270,28 @@ def test_the_precision_of_classes_has_the_largest_laplace_evidence(kind: str) ->
         grid, key=lambda at: float((fitted(kind, 40, precision=math.exp(at))[0].weights - tuned.weights).norm())
     )
     assert abs(closest - best) <= 0.5
+
+
+def test_the_bound_is_below_the_evidence_and_equal_to_it_in_the_gaussian_case() -> None:
+    """For one weight the evidence is an integral; far from zero the loss is nearly flat and the bound nearly exact."""
+    x, y = torch.tensor([[0.3], [-0.2], [0.1]], dtype=torch.float64), torch.tensor([[1.0], [0.0], [0.0]]).double()
+    noise = torch.randn(20_000, 1, 1, generator=seed(), dtype=torch.float64)
+    noise = (noise - noise.mean()) / noise.std()
+    belief = ClassBelief(x, y, BinaryCrossEntropy(), Full.of, noise, True)
+
+    def exactly(precision: float) -> float:
+        width = 12 / math.sqrt(precision)
+        scale = math.sqrt(precision / (2 * math.pi))
+        fit = lambda w: math.exp(-float(BinaryCrossEntropy()(x * w, y).sum()) - precision * w**2 / 2)  # noqa: E731
+        return math.log(quad(fit, -width, width)[0] * scale)
+
+    exact = exactly(1.0)
+    weights, root = belief.at(1.0, torch.zeros(1, 1, dtype=torch.float64))
+    bound, laplace = belief.bound(1.0, weights, root), belief.laplace_evidence(1.0, weights, root)
+    assert bound == pytest.approx(exact, abs=0.005)
+    assert laplace == pytest.approx(exact, abs=0.005)
+    wide, root = belief.at(0.001, torch.zeros(1, 1, dtype=torch.float64))
+    assert belief.bound(0.001, wide, root) < exactly(0.001)
 
 
 def test_without_refining_precision_and_noise_have_the_largest_evidence_where_the_head_stays() -> None:
@@ -358,12 +384,12 @@ def test_a_head_that_bounds_its_weight_is_taken_as_it_acts() -> None:
 def test_auto_is_kronecker_where_full_would_be_large() -> None:
     x = torch.randn(12, 30, generator=seed(1), dtype=torch.float64)
     laplace = LastLayerLaplace.fit(
-        linear(30, 100), x, torch.arange(12), loss=CrossEntropy(), generator=seed(), precision=1.0
+        linear(30, 100), x, torch.arange(12), loss=CrossEntropy(), generator=seed(), precision=1.0, refine=True
     )
     assert "precisions" in laplace.root.state
     several = (torch.rand(12, 100, generator=seed()) > 0.5).double()
     laplace = LastLayerLaplace.fit(
-        linear(30, 100), x, several, loss=BinaryCrossEntropy(), generator=seed(), precision=1.0
+        linear(30, 100), x, several, loss=BinaryCrossEntropy(), generator=seed(), precision=1.0, refine=True
     )
     assert "precision_factors" in laplace.root.state  # a block of 31 weights a label
 
@@ -378,7 +404,9 @@ def test_what_cannot_be_fitted_is_refused_in_a_sentence() -> None:
     with pytest.raises(ValueError, match="noise must be positive"):
         fit(linear(4, 1), x, y.double(), loss=SquaredLoss(), generator=seed(), noise=-1.0)
     with pytest.raises(ValueError, match="structure must be auto, full, kronecker, diagonal"):
-        fit(linear(4, 3), x, y, loss=CrossEntropy(), generator=seed(), structure="kfac")  # pyright: ignore
+        fit(linear(4, 3), x, y, loss=CrossEntropy(), generator=seed(), structure="kfac")
+    with pytest.raises(ValueError, match="evidence must be bound or laplace"):
+        fit(linear(4, 3), x, y, loss=CrossEntropy(), generator=seed(), evidence="exact")
     big = torch.randn(2, 3999, dtype=torch.float64)
     with pytest.raises(ValueError, match=r'12000 weights is too large.*structure="kronecker"'):
         fit(linear(3999, 3), big, y[:2], loss=CrossEntropy(), generator=seed(), structure="full", precision=1.0)
