@@ -65,7 +65,7 @@ POSTERIORS = (
     ),
     Row(
         "sngp",
-        "classification, regression",
+        "any",
         "a residual network of its own",
         "Liu et al. 2020; soft bounds by van Amersfoort et al. 2021",
         "last_layer:sngp",
