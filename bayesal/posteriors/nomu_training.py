@@ -15,7 +15,7 @@ from bayesal.posteriors.artificial import Box
 from bayesal.posteriors.descent import Descent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NOMUTraining:
     """What is trained: layers of these widths (``side``: of the network of r̂, by default the same), for this loss, with
     so many artificial points a step. These are drawn between the two points of ``box`` (raw inputs), by default around

@@ -70,6 +70,7 @@ def of_table(name: str, count: int, seed: int) -> Problem:
     """``count`` points of a table's training part, and its test part, by the published split of this number."""
     data = load(name, split=seed)
     assert data.test_inputs is not None
+    assert data.labels is not None
     assert data.test_labels is not None
     chosen = torch.randperm(len(data), generator=Generator().manual_seed(seed))[:count]
     whole, inputs, truth = torch.as_tensor(data.inputs), torch.as_tensor(data.test_inputs), data.test_labels.double()

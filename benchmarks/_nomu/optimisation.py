@@ -7,9 +7,10 @@ from botorch.test_functions import Branin, Hartmann, Levy
 from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Generator, Tensor, nn
 
-from bayesal.posteriors import NOMU, Calibrating, ExactGP, NOMUTraining
+from bayesal.posteriors import NOMU, Calibrating, NOMUTraining
 from bayesal.posteriors.calibration import c_of_width
 from bayesal.posteriors.descent import Descent
+from benchmarks._nomu.beliefs import botorch_gp
 
 STARTS = {"Branin": (Branin, 8), "Levy 5-d": (lambda: Levy(dim=5), 20), "Hartmann 6-d": (Hartmann, 24)}
 CANDIDATES = 2000
@@ -37,7 +38,9 @@ def regrets(name: str, method: str, steps: int, seed: int, smoke: bool) -> list[
 
 
 def _values(function: SyntheticTestFunction, x: Tensor) -> Tensor:
-    low, high = function.bounds.double()
+    bounds = function.bounds
+    assert isinstance(bounds, Tensor)
+    low, high = bounds.double().unbind()
     return function(low + (x.double() + 1) / 2 * (high - low))
 
 
@@ -55,8 +58,7 @@ def _randomly(x: Tensor, y: Tensor, step: int, generator: Generator) -> Tensor:
 
 @torch.no_grad()
 def _by_gp(x: Tensor, y: Tensor, step: int, generator: Generator) -> Tensor:
-    with torch.enable_grad():
-        belief = ExactGP.fit(x, y, scale=nn.Identity(), generator=generator, progress=False)
+    belief = botorch_gp(x, y, generator)
     points = _candidates(x, y, generator)
     bound = belief.mean(points) - BETA * belief.variance(points).clamp_min(0).sqrt()
     return points[bound.argmin()]
