@@ -32,8 +32,8 @@ class Langevin:
     """
 
     dynamics: str = "baoa"
-    learning_rate: float = 0.3
-    friction: float = 0.1
+    learning_rate: float = 0.1
+    friction: float = 0.3
     num_samples: int = 30
     burn_in: int = 400
     thinning: int = 20

@@ -58,11 +58,18 @@ def snapshots(given: Given) -> Cyclical:
 
 
 def sgmcmc(given: Given) -> Staged:
-    """50 times ``thinning`` steps: 1000 of them, unless the training itself is a short one."""
+    """50 times ``thinning`` steps: 1000 of them, unless the training itself is a short one.
+
+    Steps are longer for classes, where the loss bends no more than the logits: of amounts a network can be far too
+    sure at a handful of labels, which throws a chain of such steps off.
+    """
     draws = given.training.max_epochs * (given.training.epoch_size or 512)
     thinning = max(1, min(Langevin.thinning, draws // 512))
     chain = Langevin(burn_in=20 * thinning, thinning=thinning, progress=given.training.progress)
-    return Staged(fit=partial(SGMCMC.fit, chain=chain), **given.recipe())
+    scale = 1.0
+    if given.kind != "regression":
+        chain, scale = replace(chain, learning_rate=0.3, friction=0.1), 2.0
+    return Staged(fit=partial(SGMCMC.fit, chain=chain, prior_scale=scale), **given.recipe())
 
 
 def dropconnect(given: Given) -> Supervised:
