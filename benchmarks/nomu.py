@@ -41,9 +41,8 @@ def stated(values: Sequence[float], digits: int = 2) -> str:
 
 
 def bands(title: str, problems: dict[str, Callable[[int], Problem]], seeds: int, smoke: bool) -> None:
-    print(
-        f"\n### {title}\n\n| data | belief | RMSE | NLPD | NLPD at the best c | in the 95 % bands | width that holds 95 % | s |"
-    )
+    columns = "data | belief | RMSE | NLPD | NLPD at the best c | in the 95 % bands | width that holds 95 % | s"
+    print(f"\n### {title}\n\n| {columns} |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, problem in problems.items():
         for belief, learn in BELIEFS.items():

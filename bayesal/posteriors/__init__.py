@@ -6,6 +6,7 @@ Those that need Pyro, GPyTorch or BoTorch are imported when they are first asked
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bayesal.posteriors.descent import Descent as Descent
 from bayesal.posteriors.dirichlet_last_layer import DirichletLastLayer as DirichletLastLayer
 from bayesal.posteriors.dropconnect import DropConnect as DropConnect
 from bayesal.posteriors.dropout import MCDropout as MCDropout
@@ -16,7 +17,7 @@ from bayesal.posteriors.laplace import LastLayerLaplace as LastLayerLaplace
 from bayesal.posteriors.last_layer import BayesianLastLayer as BayesianLastLayer
 from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses
 from bayesal.posteriors.nomu import NOMU as NOMU
-from bayesal.posteriors.nomu_calibrating import Calibrating as Calibrating
+from bayesal.posteriors.nomu_calibration import NOMUCalibration as NOMUCalibration
 from bayesal.posteriors.nomu_training import NOMUTraining as NOMUTraining
 from bayesal.posteriors.sgmcmc import SGMCMC as SGMCMC
 from bayesal.posteriors.snapshots import Snapshots as Snapshots

@@ -12,7 +12,7 @@ from bayesal.networks.nomu import NOMUNetwork, Readout
 from bayesal.posteriors.dependence import Dependence, OfFeatures, Shared
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.hashed import Independent
-from bayesal.posteriors.nomu_calibrating import Calibrating
+from bayesal.posteriors.nomu_calibration import NOMUCalibration
 from bayesal.posteriors.nomu_fit import learned, learned_beside
 from bayesal.posteriors.nomu_said import NOMUHypotheses, Saying
 from bayesal.posteriors.nomu_training import NOMUTraining
@@ -64,7 +64,7 @@ class NOMU:
         validation: tuple[Tensor, Tensor] | None = None,
         joint: bool = False,
         training: NOMUTraining | None = None,
-        calibrating: Calibrating | None = None,
+        calibration: NOMUCalibration | None = None,
         dependence: str = "features",
         warn: bool = True,
     ) -> "NOMU":
@@ -85,7 +85,7 @@ class NOMU:
             validation=validation,
             joint=joint,
             training=NOMUTraining() if training is None else training,
-            calibrating=Calibrating() if calibrating is None else calibrating,
+            calibration=NOMUCalibration() if calibration is None else calibration,
             warn=warn,
             generator=generator,
         )
@@ -102,7 +102,7 @@ class NOMU:
         generator: Generator,
         validation: tuple[Tensor, Tensor] | None = None,
         training: NOMUTraining | None = None,
-        calibrating: Calibrating | None = None,
+        calibration: NOMUCalibration | None = None,
         dependence: str = "features",
         warn: bool = True,
     ) -> "NOMU":
@@ -122,7 +122,7 @@ class NOMU:
             loss=loss,
             validation=validation,
             training=NOMUTraining() if training is None else training,
-            calibrating=Calibrating() if calibrating is None else calibrating,
+            calibration=NOMUCalibration() if calibration is None else calibration,
             warn=warn,
             generator=generator,
         )

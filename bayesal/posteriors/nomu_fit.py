@@ -13,7 +13,7 @@ from bayesal.networks.nomu import NOMUNetwork
 from bayesal.networks.standardise import Standardise
 from bayesal.networks.trunk import split_head
 from bayesal.posteriors.artificial import Box
-from bayesal.posteriors.nomu_calibrating import Calibrating, check_convergence
+from bayesal.posteriors.nomu_calibration import NOMUCalibration, check_convergence
 from bayesal.posteriors.nomu_training import NOMUTraining, beyond, left_out
 
 POOL_SPREAD = 2.0  # standard deviations of the pool that the box holds on either side of its mean
@@ -27,7 +27,7 @@ def learned(
     validation: tuple[Tensor, Tensor] | None,
     joint: bool,
     training: NOMUTraining,
-    calibrating: Calibrating,
+    calibration: NOMUCalibration,
     warn: bool,
     generator: Generator,
 ) -> dict[str, Any]:
@@ -42,16 +42,16 @@ def learned(
     points, around, targets = first(rows), around.through(unit), standardised(amounts, loss, training.dtype)
     network = training.network(points, targets, around, joint=joint, generator=generator)
     if warn:
-        check_convergence(network, points, around, calibrating.readout, generator=generator)
+        check_convergence(network, points, around, calibration.readout, generator=generator)
     unseen = None
-    if calibrating.needed and validation is not None:
+    if calibration.needed and validation is not None:
         there, truth = points_and_amounts(*validation, training.dtype)
         there, truth = there.to(rows.device), truth.to(rows.device)
         unseen = beyond(network, first(there), standardised(truth, loss, training.dtype))
-    elif calibrating.needed and len(points) > 1:
-        unseen = left_out(training, points, targets, around, calibrating.folds, joint=joint, generator=generator)
+    elif calibration.needed and len(points) > 1:
+        unseen = left_out(training, points, targets, around, calibration.folds, joint=joint, generator=generator)
     network.first = first
-    return _parts(network, rows, loss, around, calibrating.settle(unseen, loss.scale))
+    return _parts(network, rows, loss, around, calibration.settle(unseen, loss.scale))
 
 
 def learned_beside(
@@ -62,28 +62,28 @@ def learned_beside(
     loss: Loss,
     validation: tuple[Tensor, Tensor] | None,
     training: NOMUTraining,
-    calibrating: Calibrating,
+    calibration: NOMUCalibration,
     warn: bool,
     generator: Generator,
 ) -> dict[str, Any]:
     """What ``NOMU`` is made of, beside a network that is trained already: see ``NOMU.on``."""
     if not isinstance(loss, SquaredLoss):
         raise ValueError(f"NOMU goes on a network that was trained for the SquaredLoss, but the loss is {loss!r}")
-    like = next(network.parameters())
+    like = next(network.parameters(), torch.zeros(()))
     points, amounts = points_and_amounts(inputs, labels, like.dtype)
     points, targets = points.to(like.device), standardised(amounts, loss, like.dtype).to(like.device)
     trunk, head = split_head(network, points[:2])
     around = _box(training, points, nn.Identity(), None)
     beside = training.side_of(trunk, head, points, around, generator=generator)
     if warn:
-        check_convergence(beside, points, around, calibrating.readout, generator=generator)
+        check_convergence(beside, points, around, calibration.readout, generator=generator)
     unseen = None
-    if calibrating.needed and validation is not None:
+    if calibration.needed and validation is not None:
         there, truth = points_and_amounts(*validation, like.dtype)
         truth = standardised(truth, loss, like.dtype)
         unseen = beyond(beside, there.to(like.device), truth.to(like.device))
-    settled = calibrating.settle(unseen, loss.scale)
-    if unseen is None and calibrating.noise is None:
+    settled = calibration.settle(unseen, loss.scale)
+    if unseen is None and calibration.noise is None:
         settled["noise"] = float(beyond(beside, points, targets).residuals.square().mean())
     return _parts(beside, points, loss, around, settled)
 

@@ -15,7 +15,7 @@ from bayesal.learning import Ensemble, GaussianLoss, Supervised, Training
 from bayesal.learning.streams import seeded
 from bayesal.networks import MLP, Standardise
 from bayesal.numerics.bands import coverage, nlpd, widths_at_coverage
-from bayesal.posteriors import NOMU, Calibrating, DeepEnsemble, ExactGP, MCDropout, NOMUTraining
+from bayesal.posteriors import NOMU, DeepEnsemble, ExactGP, MCDropout, NOMUCalibration, NOMUTraining
 from bayesal.posteriors.calibration import best_c
 from bayesal.posteriors.descent import Descent
 from benchmarks._nomu.functions import Problem
@@ -55,18 +55,18 @@ def nomu(problem: Problem, generator: Generator, smoke: bool) -> Bands:
     """Tables: the settings of ``--posterior nomu``. Functions: the card's loss and schedule, two layers of 128."""
     if problem.noisy:
         descent = Descent(60 if smoke else 400, 1e-2, clip_norm=1.0, l2=0.1, side_l2=1e-4, progress=False)
-        training, calibrating = NOMUTraining(hidden=(50,), num_artificial=100, descent=descent), Calibrating()
+        training, calibration = NOMUTraining(hidden=(50,), num_artificial=100, descent=descent), NOMUCalibration()
     else:
         descent = Descent(60 if smoke else 600, 2e-3, progress=False)
         box = (torch.full((1,), -1.1), torch.full((1,), 1.1))
-        training, calibrating = NOMUTraining((128, 128), box=box, descent=descent), Calibrating(noise=0.0)
+        training, calibration = NOMUTraining((128, 128), box=box, descent=descent), NOMUCalibration(noise=0.0)
     belief = NOMU.fit(
         problem.inputs,
         problem.labels,
         scale=nn.Identity(),
         generator=generator,
         training=training,
-        calibrating=calibrating,
+        calibration=calibration,
         warn=False,
     )
     return _in_closed_form(belief, problem)

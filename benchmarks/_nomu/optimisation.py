@@ -7,7 +7,7 @@ from botorch.test_functions import Branin, Hartmann, Levy
 from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Generator, Tensor, nn
 
-from bayesal.posteriors import NOMU, Calibrating, NOMUTraining
+from bayesal.posteriors import NOMU, NOMUCalibration, NOMUTraining
 from bayesal.posteriors.calibration import c_of_width
 from bayesal.posteriors.descent import Descent
 from benchmarks._nomu.beliefs import botorch_gp
@@ -84,7 +84,7 @@ class ByNOMU:
                 scale=nn.Identity(),
                 generator=generator,
                 training=training,
-                calibrating=Calibrating(c=self.c or 1.0, noise=0.0),
+                calibration=NOMUCalibration(c=self.c or 1.0, noise=0.0),
                 warn=False,
             )
         if self.c is None:

@@ -16,14 +16,14 @@ from bayesal.learning import CrossEntropy, SquaredLoss
 from bayesal.learning.streams import seeded
 from bayesal.networks import MLP, Standardise
 from bayesal.networks.nomu import NOMUNetwork, Readout
-from bayesal.posteriors import NOMU, Calibrating, NOMUTraining
+from bayesal.posteriors import NOMU, NOMUCalibration, NOMUTraining
 from bayesal.posteriors.artificial import Box
 from bayesal.posteriors.descent import Descent
 from bayesal.posteriors.nomu_training import beyond
 from bayesal.testing import check_posterior
 from bayesal.testing.findings import LawBroken
 
-FREE = Calibrating(c=1.0, noise=0.0)
+FREE = NOMUCalibration(c=1.0, noise=0.0)
 SHORT = NOMUTraining(hidden=(64, 64), descent=Descent(epochs=300, learning_rate=3e-3, progress=False))
 TINY = NOMUTraining(hidden=(16,), descent=Descent(epochs=30, learning_rate=1e-2, progress=False))
 
@@ -57,7 +57,7 @@ def verified(request: pytest.FixtureRequest) -> tuple[NOMU, Tensor, float]:
     training = NOMUTraining(hidden=(256, 256), box=between(-1.1, 1.1), descent=Descent(progress=False))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it converges, and says nothing
-        belief = fit(x, wave(x), training, joint=request.param, calibrating=FREE, warn=True)
+        belief = fit(x, wave(x), training, joint=request.param, calibration=FREE, warn=True)
     return belief, x, wave(x).std(correction=0).item()
 
 
@@ -95,7 +95,7 @@ def test_d4_a_gap_along_the_direction_that_matters_counts_more(number: int):
     half = half[(half.abs() >= 0.3).all(1)][:20]
     x = torch.cat([half, half.flip(1)])
     training = replace(SHORT, side=(8,), box=between(-1, 1, 2))
-    belief = fit(x, torch.cos(3 * x[:, 0]), training, joint=True, calibrating=FREE)
+    belief = fit(x, torch.cos(3 * x[:, 0]), training, joint=True, calibration=FREE)
     grid = torch.cartesian_prod(torch.linspace(-0.25, 0.25, 11), torch.linspace(0.35, 1, 14))
     grid = torch.cat([grid, -grid])
     assert belief.sd(grid).mean() > 1.15 * belief.sd(grid.flip(1)).mean()
@@ -105,7 +105,7 @@ def test_d5_it_vanishes_as_the_data_fill_the_space():
     means = []
     for count in (4, 16, 64):
         x = torch.rand(count, 1, generator=seed()) * 2 - 1
-        belief = fit(x, wave(x), replace(SHORT, box=between(-1, 1)), calibrating=FREE)
+        belief = fit(x, wave(x), replace(SHORT, box=between(-1, 1)), calibration=FREE)
         means.append(belief.sd(torch.linspace(-1, 1, 200)[:, None]).mean().item())
     assert means[0] > 2 * means[1] > 3 * means[2]
 
@@ -201,14 +201,14 @@ def test_labels_in_other_units_change_mean_and_sd_by_the_map_and_the_sd_is_not_s
 def test_c_is_found_on_validation_points_by_its_closed_form():
     x, y = table()
     there = (torch.randn(9, 3, generator=seed(4)), torch.randn(9, generator=seed(5)) * 100 + 500)
-    sure = fit(x, y, calibrating=FREE)
-    belief = fit(x, y, calibrating=Calibrating(noise=0.0), validation=there)
+    sure = fit(x, y, calibration=FREE)
+    belief = fit(x, y, calibration=NOMUCalibration(noise=0.0), validation=there)
     squares = (there[1] - sure.mean(there[0])).square() / sure.variance(there[0])
     assert belief.c == pytest.approx(squares.mean().sqrt().item(), rel=1e-4)
     network, loss, x, y = trained()
     settings = {"loss": loss, "generator": seed(), "training": TINY, "warn": False}
     for noise in (0.0, None):
-        on = NOMU.on(network, x, y, validation=there, calibrating=Calibrating(noise=noise), **settings)
+        on = NOMU.on(network, x, y, validation=there, calibration=NOMUCalibration(noise=noise), **settings)
         assert on.c != 1
         assert (on.noise > 1e-5 * loss.scale**2) == (noise is None)
 
@@ -220,7 +220,7 @@ def test_without_validation_points_the_folds_see_the_noise_that_the_training_poi
     training = NOMUTraining(hidden=(32,), descent=Descent(epochs=150, learning_rate=1e-2, l2=0.1, progress=False))
     belief = fit(x, y, training)
     assert 0.5 < belief.noise + belief.variance(x).mean() < 2.0
-    known = fit(x, y, training, calibrating=Calibrating(noise=0.25, folds=2))
+    known = fit(x, y, training, calibration=NOMUCalibration(noise=0.25, folds=2))
     assert known.noise == pytest.approx(0.25)
     predictions = belief.draw(50, generator=seed())(x)
     moments = torch.stack([predictions.loc, predictions.scale.expand_as(predictions.loc)], -1).unsqueeze(2)
@@ -231,7 +231,7 @@ def test_a_training_cut_short_is_not_taken_for_converged():
     x, y = table()
     hasty = replace(TINY, descent=Descent(epochs=1, progress=False))
     with pytest.warns(RuntimeWarning, match="has not converged: at a training point"):
-        fit(x, y, hasty, calibrating=FREE, warn=True)
+        fit(x, y, hasty, calibration=FREE, warn=True)
 
 
 @pytest.mark.parametrize("joint", [False, True])
@@ -239,7 +239,7 @@ def test_batches_larger_and_smaller_than_the_data_train(joint: bool):
     x, y = table()
     for size in (5, 100):
         training = replace(TINY, descent=replace(TINY.descent, batch_size=size, epochs=60), uniform=size == 5)
-        belief = fit(x, y, training, joint=joint, calibrating=FREE)
+        belief = fit(x, y, training, joint=joint, calibration=FREE)
         assert (belief.mean(x) - y).square().mean() < 0.6 * y.var()
 
 
@@ -293,7 +293,7 @@ def test_a_gradient_flows_to_the_points_that_ask_for_one():
 
 def test_a_readout_that_is_tuned_is_one_of_those_tried():
     x, y = table()
-    belief = fit(x, y, calibrating=Calibrating(tune=True, readout=Readout(0.1, 1.0, piecewise=True)))
+    belief = fit(x, y, calibration=NOMUCalibration(tune=True, readout=Readout(0.1, 1.0, piecewise=True)))
     assert (belief.sd(x) > 0).all()
 
 
@@ -329,6 +329,6 @@ def test_bad_input_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match="trained for the SquaredLoss, but the loss is CrossEntropy"):
         NOMU.on(MLP(3, 1), x, y, loss=CrossEntropy(), generator=seed())
     with pytest.raises(ValueError, match="at least 2 folds"):
-        Calibrating(folds=1)
+        NOMUCalibration(folds=1)
     with pytest.raises(ValueError, match="num_artificial is 0"):
         NOMUTraining(num_artificial=0)

@@ -17,7 +17,7 @@ IN_BOX = 1024  # artificial points that is judged by
 
 
 @dataclass(frozen=True)
-class Calibrating:
+class NOMUCalibration:
     """How c and the noise are found. What is given is not looked for: ``c``; ``noise``, the variance of a label around
     the function in its unit squared (0: none).
 
