@@ -1,5 +1,6 @@
 """What a setting left open means: the literature's protocol for the data, and what must hold before training starts."""
 
+import re
 from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
@@ -125,6 +126,21 @@ def _check_methods(config: SettledConfig, data: DataSet) -> None:
             raise ValueError(
                 f"the method {name} is for {suited[name]}, but {data.name} is {data.kind}; "
                 f"methods that work: {', '.join(works)}"
+            )
+    _check_needs(config)
+
+
+def _check_needs(config: SettledConfig) -> None:
+    """A method that asks more of a belief than draws names, in brackets, the posteriors of the table that offer it; of
+    one of the user's own nobody knows before it is made."""
+    if ":" in config.posterior:
+        return
+    for method in describe():
+        fitting = re.findall(r"\((.+?)\)", method.needs)
+        if method.name in config.all_methods and fitting and config.posterior not in fitting:
+            raise ValueError(
+                f"the method {method.name} needs a {method.needs}, and {config.posterior} is none: "
+                f"take --posterior {' or '.join(fitting)}, or another method"
             )
 
 

@@ -68,7 +68,7 @@ def test_smoke_shrinks_whatever_was_asked(digits: DataSet):
             {"methods": ["variance"]},
             "the method variance is for regression, but digits is classification; methods that",
         ),
-        ({"posterior": "laplas"}, "there is no posterior 'laplas'; there are mc-dropout, ensemble, or your own"),
+        ({"posterior": "laplas"}, "there is no posterior 'laplas'; there are mc-dropout, ensemble, .*or your own"),
         ({"posterior": "nowhere:posterior"}, "cannot load the posterior 'nowhere:posterior': there is no module"),
         ({"budget": 5000}, "the budget of 5000 labels exceeds the pool of 1258 points; lower --budget"),
         ({"budget": 30, "initial": 40}, "the budget of 30 labels is below the 40 initial ones"),
@@ -90,6 +90,15 @@ def test_a_method_for_classes_names_those_that_work_for_amounts(diabetes: DataSe
     with pytest.raises(ValueError, match=r"methods that work: .*bald.*variance") as caught:
         settle(RunConfig(data="diabetes", methods=("batchbald",)), diabetes)
     assert "margin" not in str(caught.value)
+
+
+def test_a_method_that_counts_conceivable_labels_is_refused_before_anything_is_trained(digits: DataSet):
+    methods = ("bald", "spn_entropy")
+    with pytest.raises(
+        ValueError, match=r"spn_entropy needs .*conceivable labels.* mc-dropout is none: .*--posterior spn"
+    ):
+        settle(RunConfig(data="digits", methods=methods), digits)
+    assert settle(RunConfig(data="digits", methods=methods, posterior="spn"), digits).methods == methods
 
 
 def test_several_amounts_a_point_are_refused(tmp_path: Path):
