@@ -15,6 +15,7 @@ from gpytorch.variational import (
     MeanFieldVariationalDistribution,
     VariationalStrategy,
 )
+from sklearn.datasets import make_moons
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
 
@@ -309,3 +310,14 @@ def test_the_weights_can_be_kept(classes):
     state = classes[2].state
     assert {"first.mean", "0.points", "0.mean", "0.root", "0.lengths", "0.amplitude"} <= state.keys()
     assert all(isinstance(value, Tensor) for value in state.values())
+
+
+def test_two_moons_are_told_apart_by_more_than_a_line() -> None:
+    points, labels = make_moons(240, noise=0.15, random_state=0)
+    inputs, truth = torch.tensor(points), torch.tensor(labels)
+    scale = Standardise.of(inputs, torch.float64)
+    belief = VariationalGP.fit(
+        inputs[:40], truth[:40], scale=scale, generator=Generator().manual_seed(0), num_classes=2
+    )
+    predictions = belief.draw(100, generator=Generator().manual_seed(1))(inputs[40:])
+    assert (predictions.probs.mean(1).argmax(1) == truth[40:]).double().mean() > 0.93
