@@ -154,7 +154,7 @@ def learner_for(
 
     ``module:name`` of the user's own may be a learner (called with a pool and a generator), or what makes a network
     when called without arguments, which is then trained anew in each round for MC dropout. Raises ValueError else,
-    and for a posterior that is not for data of this kind.
+    for a posterior that is not for data of this kind, and for labels of one class only.
     """
     given = Given(data, _training(training), validation)
     row = next((row for row in POSTERIORS if row.name == posterior), None)
@@ -167,6 +167,11 @@ def learner_for(
         raise ValueError(
             f"the posterior {posterior} is for {row.tasks}, but {data.name} is a {data.kind} task; "
             f"for that there are {fitting}"
+        )
+    if data.kind == "classification" and len(data.class_names) < 2:
+        raise ValueError(
+            f"all labels of {data.name} are {data.class_names[0]!r}, so there are no classes to tell apart yet: label "
+            "more points, drawn at random, until there are two"
         )
     module, _, function = row.maker.partition(":")
     return getattr(import_module(f"bayesal.bench.makers.{module}"), function)(given)

@@ -1,5 +1,6 @@
 """Every kind of data has a learner for every posterior, and its belief is one by the laws."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -47,6 +48,12 @@ def test_the_belief_of_every_kind_of_data_keeps_the_laws(posterior: str, shape: 
 def test_a_posterior_for_other_data_says_which_would_do(posterior: str, kind: Kind):
     with pytest.raises(ValueError, match=f"the posterior {posterior} is for .*{kind} task; for that there are .*mc"):
         learner_for(posterior, data_set(kind, (5,)), QUICK)
+
+
+def test_labels_of_one_class_ask_for_more():
+    data = replace(data_set("classification", (5,)), labels=torch.zeros(24, dtype=torch.int64), class_names=("rose",))
+    with pytest.raises(ValueError, match=r"all labels of made up are 'rose', .* label more points, drawn at random"):
+        learner_for("mc-dropout", data, QUICK)
 
 
 def test_the_network_follows_from_the_shape():
