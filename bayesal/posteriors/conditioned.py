@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from bayesal.posteriors.cholesky import cholesky
 from bayesal.posteriors.kernels import Stationary
-from bayesal.posteriors.paths import NUM_FREQUENCIES, Paths, draw_paths
+from bayesal.posteriors.paths import NUM_FREQUENCIES, Paths, draw_paths, noisy_factor
 
 Trend: TypeAlias = Callable[[Float[Tensor, "N D"]], Float[Tensor, "#B N"]]
 """The mean of each process before anything is known."""
@@ -51,10 +50,9 @@ class Conditioned:
     noise: Float[Tensor, "#B #L"]
 
     @cached_property
-    def factor(self) -> Float[Tensor, "B L L"]:
+    def factor(self) -> Float[Tensor, "#B L L"]:
         """The Cholesky factors of A."""
-        noise = torch.diag_embed(self.noise.expand(len(self.targets), len(self.inputs)))
-        return cholesky(self.kernel(self.inputs, self.inputs) + noise)
+        return noisy_factor(self.kernel, self.inputs, self.noise)
 
     @cached_property
     def residuals(self) -> Float[Tensor, "B L"]:

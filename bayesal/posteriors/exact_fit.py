@@ -25,15 +25,12 @@ from bayesal.learning.streams import seeded
 from bayesal.posteriors.gp_priors import (
     LENGTH_SPREAD,
     MAX_OWN_LENGTHS,
-    NOISE_LOCATION,
-    NOISE_SPREAD,
     SMALLEST_NOISE,
     SPREAD_OF_UNIT_CUBE,
     length_location,
 )
 
 SHORTEST = 0.025 / SPREAD_OF_UNIT_CUBE
-NOISE_START = 0.3
 MAX_ITERATIONS = 200
 SHOW_PROGRESS_AFTER = 2.0  # seconds
 ADAM_STEPS = 500
@@ -63,17 +60,20 @@ def fitted(
     targets: Float[Tensor, "L"],
     kernel: MakeKernel,
     *,
+    noise_prior: tuple[float, float],
     max_iterations: int,
     progress: bool,
     generator: Generator,
 ) -> SingleTaskGP:
     """A model of standardised targets whose hyper-parameters maximise their marginal likelihood times their priors."""
+    around = LogNormalPrior(*noise_prior)
+    start = max(float(around.mode), 2 * SMALLEST_NOISE)
     seed = int(torch.randint(2**63 - 1, (), generator=generator))
     with seeded(seed), warnings.catch_warnings(), max_cholesky_size(len(inputs) + 1):
         warnings.simplefilter("ignore", InputDataWarning)  # other ranges than the unit cube's are in the priors
         likelihood = GaussianLikelihood(
-            noise_prior=LogNormalPrior(NOISE_LOCATION, NOISE_SPREAD),
-            noise_constraint=_at_least(SMALLEST_NOISE, start=NOISE_START),
+            noise_prior=around,
+            noise_constraint=_at_least(SMALLEST_NOISE, start=start),
         )
         model = SingleTaskGP(
             inputs,
@@ -82,8 +82,7 @@ def fitted(
             covar_module=kernel(inputs.shape[1]),
             outcome_transform=None,
         )
-        if len(inputs):
-            _maximise(model, max_iterations, progress)
+        _maximise(model, max_iterations, progress)
     return model.eval()
 
 

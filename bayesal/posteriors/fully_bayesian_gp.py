@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
-from bayesal.learning.losses import SquaredLoss
+from bayesal.posteriors.amounts import amounts_of
 from bayesal.posteriors.drawn_amounts import DrawnAmounts, Part
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.gp_nuts import process_of, sampled
@@ -81,22 +81,12 @@ class FullyBayesianGP:
         2^``max_tree_depth`` of them. Chains that disagree, or that diverged, are warned of.
         Raises ValueError for labels that are no finite amounts, for no labels, and for settings below 1.
         """
-        if len(inputs) == 0 or len(inputs) != len(labels):
-            raise ValueError(
-                f"each point needs a label, and there must be one at least: got {len(inputs)} points and "
-                f"{len(labels)} labels"
-            )
         if not 1 <= thinning <= num_chains * num_samples:
             raise ValueError(f"thinning must be 1 up to the {num_chains * num_samples} samples, but it is {thinning}")
-        targets = SquaredLoss().prepare(labels, 1)
-        units = SquaredLoss().fit(targets)
-        first = frozen_copy(scale or nn.Identity())
-        rows = Rows.of(first, inputs)
-        points, _ = rows(inputs)
-        standard = ((targets - units.shift) / units.scale).to(points.device)
+        known = amounts_of(inputs, labels, scale)
         found = sampled(
-            points,
-            standard,
+            known.inputs,
+            known.targets,
             prior=prior,
             smoothness=smoothness,
             num_samples=num_samples,
@@ -107,13 +97,13 @@ class FullyBayesianGP:
         )
         belief = cls(
             found.samples[thinning - 1 :: thinning],
-            points,
-            standard,
+            known.inputs,
+            known.targets,
             smoothness=smoothness,
-            scale=first,
-            shift=units.shift,
-            unit=units.scale,
-            shape=rows.shape,
+            scale=known.rows.first,
+            shift=known.shift,
+            unit=known.unit,
+            shape=known.rows.shape,
             num_frequencies=num_frequencies,
         )
         belief.diagnostics = {"r_hat": found.r_hat, "divergences": found.divergences}

@@ -4,11 +4,12 @@ from gpytorch import models
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
-from bayesal.learning.losses import SquaredLoss
+from bayesal.posteriors.amounts import amounts_of
 from bayesal.posteriors.drawn_amounts import DrawnAmounts, Part
 from bayesal.posteriors.exact_fit import MAX_ITERATIONS, MakeKernel, fitted, matern
 from bayesal.posteriors.exact_models import read, tensors_of
 from bayesal.posteriors.frozen import frozen_copy
+from bayesal.posteriors.gp_priors import NOISE_LOCATION, NOISE_SPREAD
 from bayesal.posteriors.paths import NUM_FREQUENCIES
 from bayesal.posteriors.rows import Rows
 from bayesal.types import Inputs
@@ -20,8 +21,10 @@ class ExactGP:
     ``mean``, ``covariance`` and ``variance`` are those of the function given the labels, in closed form and the labels'
     units; ``noise`` is the variance of a label around it (its mean, where the noise of each label was given).
     ``draw`` takes K functions by Matheron's rule: prior functions of ``num_frequencies`` random waves, each corrected
-    exactly at the labels (Wilson et al., 2020), so that the covariance of any points is the closed form's within the
-    error of the waves, in whatever chunks and processes they are evaluated, in O(N (F + L) K) time.
+    exactly at the labels (Wilson et al., 2020), in whatever chunks and processes they are evaluated, in O(N (F + L) K)
+    time. The covariance of any points is the closed form's within the error of the waves, which is small beside the
+    prior variance: where labels left a quarter of the prior's standard deviation, those of draws were right within 3 %;
+    where they left 3 to 4 %, as in tables with next to no noise, single points were off by up to a quarter.
 
     The model is read once (see ``bayesal.posteriors.exact_models.read``) and computed with in double precision; nothing
     done to it afterwards is seen. ``scale`` is applied to points first, which are flattened then; labels are
@@ -60,6 +63,7 @@ class ExactGP:
         scale: nn.Module | None = None,
         generator: Generator,
         kernel: MakeKernel = matern,
+        noise_prior: tuple[float, float] = (NOISE_LOCATION, NOISE_SPREAD),
         max_iterations: int = MAX_ITERATIONS,
         progress: bool = True,
         num_frequencies: int = NUM_FREQUENCIES,
@@ -67,33 +71,32 @@ class ExactGP:
         """Constant mean, Matérn-5/2 kernel and noise by the largest product of marginal likelihood and priors (L-BFGS).
 
         ``inputs`` should have columns of standard deviation 1 after ``scale``; labels are standardised inside, constant
-        ones only centred. ``kernel(num_columns)`` makes another GPyTorch kernel, with its priors. A step costs L³.
-        Raises ValueError for labels that are no finite amounts, and for no labels.
+        ones only centred. ``kernel(num_columns)`` makes another GPyTorch kernel, with its priors.
+
+        The priors are BoTorch's (Hvarfner et al., 2024): lengths that grow with the number of columns, and noise around
+        e^-4 of the labels' variance, log-normal. In two tables whose labels are half noise, 20 to 80 of them took the
+        noise for the function; there ``noise_prior=(-1.0, 1.0)``, mean and standard deviation of ln noise, did better.
+
+        A step costs L³, and there are up to ``max_iterations`` and more: for 10 columns on one core, 20 s for 1,000
+        labels and some 4 s a step for 2,000, so minutes; ``VariationalGP`` is for more.
+        Raises ValueError for labels that are no finite amounts, for no labels, and for points without numbers.
         """
-        if len(inputs) == 0 or len(inputs) != len(labels):
-            raise ValueError(
-                f"each point needs a label, and there must be one at least: got {len(inputs)} points and "
-                f"{len(labels)} labels"
-            )
-        targets = SquaredLoss().prepare(labels, 1)
-        units = SquaredLoss().fit(targets)
-        first = frozen_copy(scale or nn.Identity())
-        rows = Rows.of(first, inputs)
-        points, _ = rows(inputs)
+        known = amounts_of(inputs, labels, scale)
         model = fitted(
-            points,
-            ((targets - units.shift) / units.scale).to(points.device),
+            known.inputs,
+            known.targets,
             kernel,
+            noise_prior=noise_prior,
             max_iterations=max_iterations,
             progress=progress,
             generator=generator,
         )
         return cls(
             model,
-            scale=first,
-            shift=units.shift,
-            unit=units.scale,
-            shape=rows.shape,
+            scale=known.rows.first,
+            shift=known.shift,
+            unit=known.unit,
+            shape=known.rows.shape,
             num_frequencies=num_frequencies,
         )
 

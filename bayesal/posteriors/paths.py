@@ -1,5 +1,6 @@
 """Functions drawn from Gaussian processes: prior functions made of waves, each corrected at the training points."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +51,7 @@ def draw_paths(
     *,
     generator: Generator,
     num_frequencies: int = NUM_FREQUENCIES,
-    factor: Float[Tensor, "B L L"] | None = None,
+    factor: Float[Tensor, "#B L L"] | None = None,
 ) -> Paths:
     """K functions of each of B processes given noisy values (Matheron's rule; Wilson et al., 2020).
 
@@ -73,8 +74,8 @@ def draw_paths(
 
 
 def noisy_factor(
-    kernel: Stationary, inputs: Float[Tensor, "L D"], noise: Float[Tensor, "#B #L"]
-) -> Float[Tensor, "B L L"]:
+    kernel: Callable[[Tensor, Tensor], Tensor], inputs: Float[Tensor, "L D"], noise: Float[Tensor, "#B #L"]
+) -> Float[Tensor, "#B L L"]:
     """The Cholesky factors of kernel(X, X) + noise."""
     covariances = kernel(inputs, inputs)
     return cholesky(covariances + torch.diag_embed(noise.expand(noise.shape[0], len(inputs))))

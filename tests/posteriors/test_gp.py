@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import gpytorch
+import numpy as np
 import pytest
 import torch
 from botorch.exceptions.errors import ModelFittingError
@@ -212,6 +213,51 @@ def test_few_or_constant_labels(labels: list[float]):
     assert far == pytest.approx(1.0, rel=0.2)  # that of the prior, in units of the labels' spread
 
 
+@pytest.mark.parametrize("seen", ["duplicates", "one column", "wide", "integers", "large", "single precision"])
+def test_a_fit_predicts_the_closed_form_of_its_hyper_parameters(seen: str):
+    x, y = table(12)
+    if seen == "duplicates":
+        x, y = torch.cat([x, x]), torch.cat([y, y + 100])
+    elif seen == "one column":
+        x = x[:, :1]
+    elif seen == "wide":
+        x = torch.randn(12, 100, generator=seed(), dtype=torch.float64)
+    elif seen == "integers":
+        x, y = (x * 3).round().long(), y.round().long()
+    elif seen == "large":
+        x, y = x * 1e6, y * 1e6
+    elif seen == "single precision":
+        x, y = x.float(), y.float()
+    scale = Standardise.of(x, torch.float64)
+    belief = ExactGP.fit(x, y, scale=scale, generator=seed(), progress=False)
+    points = torch.cat([x[:4], x[:4] * 2])
+    mean, covariance = by_numpy(belief, scale(x).numpy(), y.double().numpy(), scale(points).numpy())
+    unit = belief.unit
+    np.testing.assert_allclose(belief.mean(points).numpy() / unit, mean / unit, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(belief.covariance(points, points).numpy() / unit**2, covariance / unit**2, atol=1e-8)
+    np.testing.assert_allclose(belief.variance(points).numpy() / unit**2, covariance.diagonal() / unit**2, atol=1e-8)
+
+
+def by_numpy(belief: ExactGP, x: Any, y: Any, points: Any) -> tuple[Any, Any]:
+    known = {name: value.numpy() for name, value in belief.state.items()}
+    lengths, amplitude, noise, level = (known[n].ravel() for n in ("lengths", "amplitude", "noise", "level"))
+
+    def matern(one: Any, other: Any) -> Any:
+        s = np.sqrt(5 * (((one[:, None] - other[None]) / lengths) ** 2).sum(-1))
+        return amplitude * (1 + s + s * s / 3) * np.exp(-s)
+
+    solved = np.linalg.solve(matern(x, x) + noise * np.eye(len(x)), matern(x, points)).T
+    mean = level + solved @ ((y - belief.shift) / belief.unit - level)
+    covariance = matern(points, points) - solved @ matern(x, points)
+    return belief.shift + belief.unit * mean, belief.unit**2 * covariance
+
+
+def test_a_prior_of_the_noise_that_is_sure_is_believed():
+    x, y = table(12)
+    belief = ExactGP.fit(x, y, generator=seed(), progress=False, noise_prior=(-1.0, 1e-4))
+    assert belief.noise / belief.unit**2 == pytest.approx(math.exp(-1), rel=1e-3)
+
+
 def test_points_that_repeat_with_next_to_no_noise():
     model = of_the_card()
     model.set_train_data(torch.zeros(3, 1).double(), torch.ones(3).double(), strict=False)
@@ -275,6 +321,10 @@ def test_bad_inputs_are_refused(fitted: ExactGP):
         ExactGP.fit(x[:0], y[:0], generator=seed())
     with pytest.raises(ValueError, match="finite"):
         ExactGP.fit(x, y * torch.nan, generator=seed())
+    with pytest.raises(ValueError, match="larger unit"):
+        ExactGP.fit(x, y * 1e200, generator=seed())
+    with pytest.raises(ValueError, match="one number at least"):
+        ExactGP.fit(x[:, :0], y, generator=seed())
     with pytest.raises(ValueError, match="2 numbers a point"):
         ExactGP(Plain(torch.zeros(1, 2), torch.zeros(1))).mean(x)
 

@@ -30,10 +30,9 @@ def gp(given: Given) -> Fitted:
 
 def fully_bayesian_gp(given: Given) -> Fitted:
     """Exact regression with its hyper-parameters sampled."""
-    fit = partial(FullyBayesianGP.fit)
-    if given.training.max_epochs < FULL_EPOCHS:
-        fit = partial(fit, num_samples=8, warmup=8, num_chains=1, thinning=2, max_tree_depth=4)
-    return Fitted(fit=fit, standardise=given.standardise)
+    short = {"num_samples": 8, "warmup": 8, "num_chains": 1, "thinning": 2, "max_tree_depth": 4}
+    settings = short if given.training.max_epochs < FULL_EPOCHS else {}
+    return Fitted(fit=partial(FullyBayesianGP.fit, **settings), standardise=given.standardise)
 
 
 def variational_gp(given: Given) -> Fitted:
