@@ -17,6 +17,10 @@ from bayesal.posteriors.fully_bayesian_gp import FullyBayesianGP
 from bayesal.posteriors.gp import ExactGP
 from bayesal.posteriors.variational_gp import VariationalGP
 
+TABLE_NOISE = (
+    -1.0,
+    1.0,
+)  # of ln noise: labels of tables are noisy, and BoTorch's prior takes their noise for structure
 FULL_EPOCHS = 8  # a run of fewer is there to see that things work, and gets a chain that is as short
 STEPS_AN_EPOCH = 20  # of an evidence bound, where a network would take an epoch
 MAX_OWN_LENGTHS = 20  # columns of a table whose relevance some dozens of amounts can tell apart
@@ -25,7 +29,8 @@ BOUND = 3.0  # of the layers below a deep kernel
 
 def gp(given: Given) -> Fitted:
     """Exact regression on the points as they are."""
-    return Fitted(fit=partial(ExactGP.fit, progress=given.training.progress), standardise=given.standardise)
+    fit = partial(ExactGP.fit, noise_prior=TABLE_NOISE, progress=given.training.progress)
+    return Fitted(fit=fit, standardise=given.standardise)
 
 
 def fully_bayesian_gp(given: Given) -> Fitted:
