@@ -33,12 +33,7 @@ def distilled(
     Raises ValueError for a learner that is not a ``Supervised``, an ``Ensemble`` or a ``Greedy`` for classes, for
     targets that are not a tensor of points like the pool's, and where the learner does.
     """
-    if not isinstance(learner, Supervised | Ensemble | Greedy) or not isinstance(learner.loss, CrossEntropy):
-        loss = f" with the loss {learner.loss}" if isinstance(learner, Supervised | Ensemble | Greedy) else ""
-        raise ValueError(
-            "what a belief predicts can be taught to Supervised, Ensemble and Greedy learners of classes "
-            f"(loss=CrossEntropy()), but the learner is a {type(learner).__name__}{loss}"
-        )
+    check_teachable(learner)
     taught = _joined([pool.gather(pool.labelled), target_inputs])
     means = _pool(taught, pool).scan(_predictive_mean(belief, num_hypotheses, generator), what="asking the belief")
     if learner.standardise:  # by the same points as the first belief's inputs, which come along without a label
@@ -50,6 +45,18 @@ def distilled(
     pupil = replace(learner, loss=SoftCrossEntropy(), validation=validation)
     seed = int(torch.randint(2**63 - 1, (), generator=generator))  # not where the first belief's training started
     return pupil(_pool(taught, pool, means), Generator().manual_seed(seed))
+
+
+def check_teachable(learner: Any) -> None:
+    """Raises ValueError for a learner that ``distilled`` cannot train on what a belief predicts."""
+    if isinstance(learner, Supervised | Ensemble | Greedy) and isinstance(learner.loss, CrossEntropy):
+        return
+    loss = f" with the loss {learner.loss}" if isinstance(learner, Supervised | Ensemble | Greedy) else ""
+    raise ValueError(
+        "what a belief predicts can be taught to Supervised, Ensemble and Greedy learners of classes "
+        f"(loss=CrossEntropy()), but the learner is a {type(learner).__name__}{loss}: take another method or another "
+        "posterior, such as mc-dropout or ensemble"
+    )
 
 
 def _predictive_mean(belief: Posterior, num_hypotheses: int, generator: Generator) -> Look:

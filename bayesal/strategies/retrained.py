@@ -7,7 +7,7 @@ import torch
 from torch import Generator
 
 from bayesal.data.pool import Pool
-from bayesal.learning.distil import distilled
+from bayesal.learning.distil import check_teachable, distilled
 from bayesal.recipe import recipe
 from bayesal.selection import RetrainedJEPIG
 from bayesal.strategies.contract import check_batch, grown
@@ -21,7 +21,8 @@ class Retrained:
     """I(y_S; Y_T) ≈ I₁(y_S; w) - I₂(y_S; w), greedily: model 1 is the belief; model 2 is trained by ``learner`` on what
     model 1 predicts at the labelled points and at the ``targets``, so it is as if it had seen the targets' labels.
 
-    Kirsch, Rainforth and Gal (2021). Costs one training a round.
+    Kirsch, Rainforth and Gal (2021). Costs one training a round. Raises ValueError, before anything is trained, for a
+    learner that cannot be taught by ``bayesal.learning.distil``.
     """
 
     learner: Any
@@ -30,6 +31,9 @@ class Retrained:
     num_configurations: int = 10_000
 
     __repr__ = recipe
+
+    def __post_init__(self) -> None:
+        check_teachable(self.learner)
 
     def __call__(self, belief: Posterior, pool: Pool, batch_size: int, /, *, generator: Generator) -> Selection:
         ids = pool.unlabelled

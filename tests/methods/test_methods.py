@@ -155,6 +155,10 @@ def test_the_recipe_is_the_same_text_for_the_same_method(name: str) -> None:
 def test_methods_that_need_more_say_what() -> None:
     with pytest.raises(ValueError, match="give it the learner"):
         methods.jepig_retrained()
+    with pytest.raises(
+        ValueError, match=r"Supervised, Ensemble and Greedy .* take another method or another posterior"
+    ):
+        methods.jepig_retrained(learner=lambda pool, generator: None)
     with pytest.raises(ValueError, match="--validation"):
         methods.rho_loss()
     with pytest.raises(ValueError, match="class_prior"):
