@@ -170,7 +170,7 @@ def learner_for(
         )
     if data.kind == "classification" and len(data.class_names) < 2:
         raise ValueError(
-            f"all labels of {data.name} are {data.class_names[0]!r}, so there are no classes to tell apart yet: label "
+            f"all labels of {data.name} are {', '.join(data.class_names)!r}, so there are no classes to tell apart yet: label "
             "more points, drawn at random, until there are two"
         )
     module, _, function = row.maker.partition(":")
