@@ -19,7 +19,7 @@ from botorch.sampling.pathwise.prior_samplers import draw_kernel_feature_paths
 from torch import Generator, Tensor
 
 from bayesal.posteriors import ExactGP
-from bayesal.posteriors.paths import NUM_FREQUENCIES
+from bayesal.posteriors.processes.paths import NUM_FREQUENCIES
 from benchmarks._compare import added_peak, seconds
 from benchmarks._measure import exponent
 

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.distributions import Categorical, Independent, Normal
 from torch.distributions import constraints as support
 
-from bayesal.posteriors.pyro_scope import private
+from bayesal.posteriors.pyro_models.scope import private
 from bayesal.types import Hypotheses
 
 OBSERVATION = "y"

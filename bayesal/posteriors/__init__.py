@@ -6,25 +6,25 @@ Those that need Pyro, GPyTorch or BoTorch are imported when they are first asked
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bayesal.posteriors.descent import Descent as Descent
 from bayesal.posteriors.dirichlet_last_layer import DirichletLastLayer as DirichletLastLayer
 from bayesal.posteriors.dropconnect import DropConnect as DropConnect
 from bayesal.posteriors.dropout import MCDropout as MCDropout
 from bayesal.posteriors.ensemble import DeepEnsemble as DeepEnsemble
 from bayesal.posteriors.greedy_ensemble import GreedyEnsemble as GreedyEnsemble
-from bayesal.posteriors.langevin import Langevin as Langevin
 from bayesal.posteriors.laplace import LastLayerLaplace as LastLayerLaplace
 from bayesal.posteriors.last_layer import BayesianLastLayer as BayesianLastLayer
 from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses
 from bayesal.posteriors.nomu import NOMU as NOMU
-from bayesal.posteriors.nomu_calibration import NOMUCalibration as NOMUCalibration
-from bayesal.posteriors.nomu_training import NOMUTraining as NOMUTraining
+from bayesal.posteriors.nomu_parts.descent import Descent as Descent
+from bayesal.posteriors.nomu_parts.nomu_calibration import NOMUCalibration as NOMUCalibration
+from bayesal.posteriors.nomu_parts.training import NOMUTraining as NOMUTraining
 from bayesal.posteriors.sgmcmc import SGMCMC as SGMCMC
 from bayesal.posteriors.snapshots import Snapshots as Snapshots
 from bayesal.posteriors.sngp import SNGP as SNGP
 from bayesal.posteriors.sum_product import SumProductNetwork as SumProductNetwork
 from bayesal.posteriors.swag import SWAG as SWAG
-from bayesal.posteriors.weight_moments import WeightMoments as WeightMoments
+from bayesal.posteriors.weight_walks.langevin import Langevin as Langevin
+from bayesal.posteriors.weight_walks.weight_moments import WeightMoments as WeightMoments
 
 if TYPE_CHECKING:
     from bayesal.posteriors.bnn import BayesianNetwork as BayesianNetwork
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from bayesal.posteriors.dirichlet_gp import DirichletGP as DirichletGP
     from bayesal.posteriors.fully_bayesian_gp import FullyBayesianGP as FullyBayesianGP
     from bayesal.posteriors.gp import ExactGP as ExactGP
-    from bayesal.posteriors.pyro_fit import fit_nuts as fit_nuts
-    from bayesal.posteriors.pyro_fit import fit_svi as fit_svi
     from bayesal.posteriors.pyro_model import PyroPosterior as PyroPosterior
+    from bayesal.posteriors.pyro_models.fit import fit_nuts as fit_nuts
+    from bayesal.posteriors.pyro_models.fit import fit_svi as fit_svi
+    from bayesal.posteriors.pyro_models.weight_prior import Prior as Prior
     from bayesal.posteriors.variational_gp import VariationalGP as VariationalGP
     from bayesal.posteriors.variational_gp import VariationalGPOfAmounts as VariationalGPOfAmounts
-    from bayesal.posteriors.weight_prior import Prior as Prior
 
 _LATER: dict[str, str] = {
     "DeepKernelGP": "deep_kernel_gp",
@@ -47,9 +47,9 @@ _LATER: dict[str, str] = {
     "ExactGP": "gp",
     "FullyBayesianGP": "fully_bayesian_gp",
     "BayesianNetwork": "bnn",
-    "Prior": "weight_prior",
-    "fit_nuts": "pyro_fit",
-    "fit_svi": "pyro_fit",
+    "Prior": "pyro_models.weight_prior",
+    "fit_nuts": "pyro_models.fit",
+    "fit_svi": "pyro_models.fit",
     "PyroPosterior": "pyro_model",
 }
 """By name, the module of this room that has it."""

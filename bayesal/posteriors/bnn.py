@@ -17,10 +17,10 @@ from torch.nn.functional import softplus
 from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, Rescaled, SquaredLoss
 from bayesal.likelihoods import SMALLEST_VARIANCE, Likelihood
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.pyro_drawn import one_normal
-from bayesal.posteriors.pyro_fit import fit_nuts, fit_svi
 from bayesal.posteriors.pyro_model import PyroPosterior
-from bayesal.posteriors.weight_prior import Prior
+from bayesal.posteriors.pyro_models.drawn import one_normal
+from bayesal.posteriors.pyro_models.fit import fit_nuts, fit_svi
+from bayesal.posteriors.pyro_models.weight_prior import Prior
 
 NOISE = "label_noise"
 LABEL = "label"

@@ -8,10 +8,10 @@ from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import CrossEntropy, SquaredLoss
 from bayesal.networks.trunk import split_head
-from bayesal.posteriors.elbo import train_inducing_gp
-from bayesal.posteriors.paths import NUM_FREQUENCIES
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.sparse_process import SparseProcess, SparseProcessOfAmounts
+from bayesal.posteriors.processes.elbo import train_inducing_gp
+from bayesal.posteriors.processes.paths import NUM_FREQUENCIES
+from bayesal.posteriors.processes.sparse_process import SparseProcess, SparseProcessOfAmounts
 from bayesal.types import Inputs
 
 SMALLEST_NUM_INDUCING = 20

@@ -6,16 +6,16 @@ import torch
 from jaxtyping import Shaped
 from torch import Generator, Tensor, nn
 
-from bayesal.posteriors.conditioned import Conditioned, Level
-from bayesal.posteriors.dirichlet_fit import fitted_kernel
 from bayesal.posteriors.dirichlet_last_layer import dirichlet_targets
-from bayesal.posteriors.distances import typical_distance
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.kernels import Stationary
-from bayesal.posteriors.paths import NUM_FREQUENCIES
-from bayesal.posteriors.process_draws import ProcessHypotheses
-from bayesal.posteriors.process_labels import Softmax
-from bayesal.posteriors.rows import Rows
+from bayesal.posteriors.processes.conditioned import Conditioned, Level
+from bayesal.posteriors.processes.dirichlet_fit import fitted_kernel
+from bayesal.posteriors.processes.distances import typical_distance
+from bayesal.posteriors.processes.draws import ProcessHypotheses
+from bayesal.posteriors.processes.kernels import Stationary
+from bayesal.posteriors.processes.labels import Softmax
+from bayesal.posteriors.processes.paths import NUM_FREQUENCIES
+from bayesal.posteriors.processes.rows import Rows
 
 
 class DirichletGP:

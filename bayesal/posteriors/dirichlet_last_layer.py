@@ -8,10 +8,10 @@ from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import CrossEntropy
 from bayesal.likelihoods import categorical
-from bayesal.posteriors.conjugate import Conjugate, Roots
-from bayesal.posteriors.evidence import check_positive, peak
-from bayesal.posteriors.gaussian_head import GaussianHead
-from bayesal.posteriors.head import Head
+from bayesal.posteriors.last_layers.conjugate import Conjugate, Roots
+from bayesal.posteriors.last_layers.evidence import check_positive, peak
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHead
+from bayesal.posteriors.last_layers.head import Head
 from bayesal.types import Inputs
 
 

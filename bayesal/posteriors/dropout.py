@@ -6,9 +6,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from bayesal.likelihoods import Likelihood, categorical
+from bayesal.posteriors.dropout_masks.masked import DropoutHypotheses
+from bayesal.posteriors.dropout_masks.refusals import check_structure
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.masked import DropoutHypotheses
-from bayesal.posteriors.refusals import check_structure
 
 
 class MCDropout:

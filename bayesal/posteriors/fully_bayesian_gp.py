@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
-from bayesal.posteriors.amounts import amounts_of
-from bayesal.posteriors.drawn_amounts import DrawnAmounts, Part
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.gp_nuts import process_of, sampled
-from bayesal.posteriors.gp_priors import Hyperparameters, Prior, dimension_scaled
-from bayesal.posteriors.rows import Rows
+from bayesal.posteriors.processes.amounts import amounts_of
+from bayesal.posteriors.processes.drawn_amounts import DrawnAmounts, Part
+from bayesal.posteriors.processes.nuts import process_of, sampled
+from bayesal.posteriors.processes.priors import Hyperparameters, Prior, dimension_scaled
+from bayesal.posteriors.processes.rows import Rows
 from bayesal.types import Inputs
 
 NUM_FREQUENCIES = 512

@@ -4,14 +4,14 @@ from gpytorch import models
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
-from bayesal.posteriors.amounts import amounts_of
-from bayesal.posteriors.drawn_amounts import DrawnAmounts, Part
-from bayesal.posteriors.exact_fit import MAX_ITERATIONS, MakeKernel, fitted, matern
-from bayesal.posteriors.exact_models import read, tensors_of
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.gp_priors import NOISE_LOCATION, NOISE_SPREAD
-from bayesal.posteriors.paths import NUM_FREQUENCIES
-from bayesal.posteriors.rows import Rows
+from bayesal.posteriors.processes.amounts import amounts_of
+from bayesal.posteriors.processes.drawn_amounts import DrawnAmounts, Part
+from bayesal.posteriors.processes.exact_fit import MAX_ITERATIONS, MakeKernel, fitted, matern
+from bayesal.posteriors.processes.exact_models import read, tensors_of
+from bayesal.posteriors.processes.paths import NUM_FREQUENCIES
+from bayesal.posteriors.processes.priors import NOISE_LOCATION, NOISE_SPREAD
+from bayesal.posteriors.processes.rows import Rows
 from bayesal.types import Inputs
 
 
@@ -26,8 +26,8 @@ class ExactGP:
     prior variance: where labels left a quarter of the prior's standard deviation, those of draws were right within 3 %;
     where they left 3 to 4 %, as in tables with next to no noise, single points were off by up to a quarter.
 
-    The model is read once (see ``bayesal.posteriors.exact_models.read``) and computed with in double precision; nothing
-    done to it afterwards is seen. ``scale`` is applied to points first, which are flattened then; labels are
+    The model is read once (see ``processes.exact_models.read``) and computed with in double precision; nothing done to
+    it afterwards is seen. ``scale`` is applied to points first, which are flattened then; labels are
     ``shift + unit`` times the model's. ``shape``: that of a point, if others are to be refused.
 
     Raises ValueError for models it cannot read, and for labels whose covariance is singular even with jitter; ``draw``

@@ -7,13 +7,13 @@ from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, SquaredLoss
-from bayesal.posteriors.conjugate import Conjugate
-from bayesal.posteriors.curvature import Diagonal, Full, Kronecker, Structure
-from bayesal.posteriors.evidence import check_positive, laplace_evidence, linear_evidence, tuned
-from bayesal.posteriors.gaussian_head import GaussianHead, GaussianHeadOfAmounts
-from bayesal.posteriors.head import Head
-from bayesal.posteriors.laplace_classes import ClassBelief, check_stationary
-from bayesal.posteriors.trained_noise import dropout_noise
+from bayesal.posteriors.last_layers.conjugate import Conjugate
+from bayesal.posteriors.last_layers.curvature import Diagonal, Full, Kronecker, Structure
+from bayesal.posteriors.last_layers.evidence import check_positive, laplace_evidence, linear_evidence, tuned
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHead, GaussianHeadOfAmounts
+from bayesal.posteriors.last_layers.head import Head
+from bayesal.posteriors.last_layers.laplace_classes import ClassBelief, check_stationary
+from bayesal.posteriors.last_layers.trained_noise import dropout_noise
 
 STRUCTURES: dict[str, Structure] = {"full": Full.of, "kronecker": Kronecker.of, "diagonal": Diagonal.of}
 EVIDENCES = ("bound", "laplace")

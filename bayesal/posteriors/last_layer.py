@@ -8,11 +8,11 @@ from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import SquaredLoss
-from bayesal.posteriors.conjugate import Conjugate, Roots
-from bayesal.posteriors.evidence import linear_evidence, tuned
-from bayesal.posteriors.gaussian_head import GaussianHeadOfAmounts
-from bayesal.posteriors.head import Head
-from bayesal.posteriors.trained_noise import dropout_noise
+from bayesal.posteriors.last_layers.conjugate import Conjugate, Roots
+from bayesal.posteriors.last_layers.evidence import linear_evidence, tuned
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHeadOfAmounts
+from bayesal.posteriors.last_layers.head import Head
+from bayesal.posteriors.last_layers.trained_noise import dropout_noise
 from bayesal.types import Inputs
 
 

@@ -9,13 +9,13 @@ from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import Loss
 from bayesal.networks.nomu import NOMUNetwork, Readout
-from bayesal.posteriors.dependence import Dependence, OfFeatures, Shared
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.hashed import Independent
-from bayesal.posteriors.nomu_calibration import NOMUCalibration
-from bayesal.posteriors.nomu_fit import learned, learned_beside
-from bayesal.posteriors.nomu_said import NOMUHypotheses, Saying
-from bayesal.posteriors.nomu_training import NOMUTraining
+from bayesal.posteriors.nomu_parts.dependence import Dependence, OfFeatures, Shared
+from bayesal.posteriors.nomu_parts.fit import learned, learned_beside
+from bayesal.posteriors.nomu_parts.hashed import Independent
+from bayesal.posteriors.nomu_parts.nomu_calibration import NOMUCalibration
+from bayesal.posteriors.nomu_parts.said import NOMUHypotheses, Saying
+from bayesal.posteriors.nomu_parts.training import NOMUTraining
 from bayesal.types import Inputs
 
 

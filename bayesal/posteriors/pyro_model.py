@@ -12,9 +12,9 @@ from bayesal.likelihoods import Likelihood
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.pyro_drawn import DrawnModel, buffer_names, is_draw
-from bayesal.posteriors.pyro_reading import read
-from bayesal.posteriors.pyro_scope import in_evaluation, private, stored
+from bayesal.posteriors.pyro_models.drawn import DrawnModel, buffer_names, is_draw
+from bayesal.posteriors.pyro_models.reading import read
+from bayesal.posteriors.pyro_models.scope import in_evaluation, private, stored
 from bayesal.types import Inputs
 
 

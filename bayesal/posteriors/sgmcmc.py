@@ -11,10 +11,10 @@ from bayesal.learning import Examples, Loss
 from bayesal.likelihoods import Likelihood, categorical
 from bayesal.numerics.chains import effective_sample_size
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.langevin import Langevin
 from bayesal.posteriors.network import NetworkHypotheses
 from bayesal.posteriors.points import Points
 from bayesal.posteriors.snapshots import Snapshots
+from bayesal.posteriors.weight_walks.langevin import Langevin
 from bayesal.types import Inputs
 
 WATCHED = 64  # labelled points whose predictions say how well the chain mixes

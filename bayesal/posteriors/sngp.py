@@ -8,12 +8,12 @@ from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, SquaredLoss
-from bayesal.posteriors.curvature import Full
-from bayesal.posteriors.evidence import check_positive, linear_evidence, tuned
-from bayesal.posteriors.gaussian_head import GaussianHead, GaussianHeadOfAmounts
-from bayesal.posteriors.head import Head
-from bayesal.posteriors.laplace_classes import curvature
-from bayesal.posteriors.trained_noise import dropout_noise
+from bayesal.posteriors.last_layers.curvature import Full
+from bayesal.posteriors.last_layers.evidence import check_positive, linear_evidence, tuned
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHead, GaussianHeadOfAmounts
+from bayesal.posteriors.last_layers.head import Head
+from bayesal.posteriors.last_layers.laplace_classes import curvature
+from bayesal.posteriors.last_layers.trained_noise import dropout_noise
 
 PRECISIONS = ("gaussian", "softmax")
 

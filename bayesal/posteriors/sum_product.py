@@ -11,9 +11,9 @@ from torch.distributions import Categorical
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.training import Training
 from bayesal.networks.circuits import Circuit, dirichlet_logits, expected_counts
-from bayesal.posteriors.circuit import CircuitHypotheses
-from bayesal.posteriors.class_densities import Unseen, class_log_prior, mixture, train_densities, typical_of
-from bayesal.posteriors.features import StandardFeatures
+from bayesal.posteriors.circuits.circuit import CircuitHypotheses
+from bayesal.posteriors.circuits.class_densities import Unseen, class_log_prior, mixture, train_densities, typical_of
+from bayesal.posteriors.last_layers.features import StandardFeatures
 from bayesal.types import Inputs
 
 ADAM = Training(learning_rate=1e-2, weight_decay=0.0, batch_size=100, epoch_size=None, max_epochs=20, patience=None)

@@ -8,11 +8,11 @@ from torch import Generator, Tensor, nn
 
 from bayesal.learning import Examples, Loss, Streams, Training, minimise
 from bayesal.likelihoods import Likelihood, categorical
-from bayesal.posteriors.batch_norm import recomputed, tracked
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.weight_moments import WeightMoments
+from bayesal.posteriors.weight_walks.batch_norm import recomputed, tracked
+from bayesal.posteriors.weight_walks.weight_moments import WeightMoments
 from bayesal.types import Inputs
 
 SAMPLE = 2048  # training points kept for the statistics of batch normalisation

@@ -6,11 +6,11 @@ from jaxtyping import Shaped
 from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import CrossEntropy, SquaredLoss
-from bayesal.posteriors.elbo import train_inducing_gp
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.paths import NUM_FREQUENCIES
-from bayesal.posteriors.rows import Rows
-from bayesal.posteriors.sparse_process import SparseProcess, SparseProcessOfAmounts
+from bayesal.posteriors.processes.elbo import train_inducing_gp
+from bayesal.posteriors.processes.paths import NUM_FREQUENCIES
+from bayesal.posteriors.processes.rows import Rows
+from bayesal.posteriors.processes.sparse_process import SparseProcess, SparseProcessOfAmounts
 
 
 class VariationalGP(SparseProcess):

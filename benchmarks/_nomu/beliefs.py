@@ -16,8 +16,8 @@ from bayesal.learning.streams import seeded
 from bayesal.networks import MLP, Standardise
 from bayesal.numerics.bands import coverage, nlpd, widths_at_coverage
 from bayesal.posteriors import NOMU, DeepEnsemble, ExactGP, MCDropout, NOMUCalibration, NOMUTraining
-from bayesal.posteriors.calibration import best_c
-from bayesal.posteriors.descent import Descent
+from bayesal.posteriors.nomu_parts.calibration import best_c
+from bayesal.posteriors.nomu_parts.descent import Descent
 from benchmarks._nomu.functions import Problem
 
 DRAWS = 100

@@ -8,8 +8,8 @@ from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Generator, Tensor, nn
 
 from bayesal.posteriors import NOMU, NOMUCalibration, NOMUTraining
-from bayesal.posteriors.calibration import c_of_width
-from bayesal.posteriors.descent import Descent
+from bayesal.posteriors.nomu_parts.calibration import c_of_width
+from bayesal.posteriors.nomu_parts.descent import Descent
 from benchmarks._nomu.beliefs import botorch_gp
 
 STARTS = {"Branin": (Branin, 8), "Levy 5-d": (lambda: Levy(dim=5), 20), "Hartmann 6-d": (Hartmann, 24)}

@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Independen
 from bayesal.learning import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SoftCrossEntropy, SquaredLoss
 from bayesal.networks import MLP, SmallCNN
 from bayesal.posteriors import BayesianNetwork, Prior, PyroPosterior
-from bayesal.posteriors.pyro_drawn import DrawnModel
+from bayesal.posteriors.pyro_models.drawn import DrawnModel
 from bayesal.testing import check_posterior
 from bayesal.testing.outputs import numbers
 

@@ -9,9 +9,9 @@ from torch.distributions import Normal
 
 from bayesal.networks import Standardise
 from bayesal.networks.nomu import Readout
-from bayesal.posteriors.artificial import Box
-from bayesal.posteriors.calibration import c_of_width, calibrate, readouts
-from bayesal.posteriors.descent import Descent
+from bayesal.posteriors.nomu_parts.artificial import Box
+from bayesal.posteriors.nomu_parts.calibration import c_of_width, calibrate, readouts
+from bayesal.posteriors.nomu_parts.descent import Descent
 
 
 def seed(number: int = 0) -> Generator:

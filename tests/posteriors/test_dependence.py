@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from bayesal.posteriors.dependence import Dependence, OfFeatures, Places, Shared
-from bayesal.posteriors.hashed import Independent, keys
+from bayesal.posteriors.nomu_parts.dependence import Dependence, OfFeatures, Places, Shared
+from bayesal.posteriors.nomu_parts.hashed import Independent, keys
 
 
 def seed(number: int = 0) -> Generator:

@@ -11,10 +11,10 @@ from torch import Generator, Tensor
 from torch.distributions import Categorical
 
 from bayesal.networks.standardise import Standardise
-from bayesal.posteriors.conditioned import Conditioned, Level
-from bayesal.posteriors.dirichlet_fit import log_evidence
 from bayesal.posteriors.dirichlet_gp import DirichletGP
-from bayesal.posteriors.kernels import Stationary
+from bayesal.posteriors.processes.conditioned import Conditioned, Level
+from bayesal.posteriors.processes.dirichlet_fit import log_evidence
+from bayesal.posteriors.processes.kernels import Stationary
 from bayesal.testing import check_posterior
 from bayesal.types import Moments
 

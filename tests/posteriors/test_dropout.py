@@ -14,7 +14,7 @@ from torch.distributions import Normal
 from bayesal.likelihoods import categorical
 from bayesal.networks import MLP, MnistCNN
 from bayesal.posteriors import MCDropout
-from bayesal.posteriors.masked import Way
+from bayesal.posteriors.dropout_masks.masked import Way
 from bayesal.posteriors.points import Points
 from bayesal.testing import check_posterior
 from tests.posteriors.oracles_dropout import naive
@@ -25,7 +25,7 @@ K = 12
 
 @pytest.fixture(autouse=True)
 def _share_also_where_it_does_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bayesal.posteriors.pending.BASIS_COST", 0)
+    monkeypatch.setattr("bayesal.posteriors.dropout_masks.pending.BASIS_COST", 0)
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -209,8 +209,8 @@ def test_fewer_hypotheses_are_the_first_of_more() -> None:
 def test_groups_of_hypotheses_and_blocks_of_points_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     hypotheses = MCDropout(built(Net)).draw(K, generator=seeded())
     whole = outputs(hypotheses, images(9))
-    monkeypatch.setattr("bayesal.posteriors.masked.ACTIVATION_BYTES", 5 * hypotheses._varying_bytes)
-    monkeypatch.setattr("bayesal.posteriors.masked.CACHE_BYTES", 11 * hypotheses._varying_bytes)
+    monkeypatch.setattr("bayesal.posteriors.dropout_masks.masked.ACTIVATION_BYTES", 5 * hypotheses._varying_bytes)
+    monkeypatch.setattr("bayesal.posteriors.dropout_masks.masked.CACHE_BYTES", 11 * hypotheses._varying_bytes)
     assert_equal(outputs(hypotheses, images(9)), whole, 1e-12)
 
 

@@ -12,8 +12,8 @@ from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal
 
 from bayesal.posteriors import FullyBayesianGP
-from bayesal.posteriors.gp_nuts import log_likelihood
-from bayesal.posteriors.gp_priors import Hyperparameters, dimension_scaled, saas
+from bayesal.posteriors.processes.nuts import log_likelihood
+from bayesal.posteriors.processes.priors import Hyperparameters, dimension_scaled, saas
 from bayesal.testing import check_posterior
 
 QUICK = {"num_samples": 8, "warmup": 8, "num_chains": 1, "thinning": 2, "max_tree_depth": 4}

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 
 from bayesal.networks import Standardise
 from bayesal.posteriors import ExactGP, exact_fit
-from bayesal.posteriors.exact_fit import matern
+from bayesal.posteriors.processes.exact_fit import matern
 from bayesal.testing import check_posterior
 
 

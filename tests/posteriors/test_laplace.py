@@ -25,10 +25,10 @@ from bayesal.learning.losses import Loss
 from bayesal.likelihoods import bernoulli
 from bayesal.networks import MLP, soft_spectral_norm
 from bayesal.posteriors import LastLayerLaplace
-from bayesal.posteriors.curvature import Diagonal, Full
-from bayesal.posteriors.gaussian_head import GaussianHeadOfAmounts
-from bayesal.posteriors.head import Head
-from bayesal.posteriors.laplace_classes import ClassBelief
+from bayesal.posteriors.last_layers.curvature import Diagonal, Full
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHeadOfAmounts
+from bayesal.posteriors.last_layers.head import Head
+from bayesal.posteriors.last_layers.laplace_classes import ClassBelief
 from bayesal.testing import check_posterior
 
 

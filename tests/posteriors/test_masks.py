@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from bayesal.posteriors.masks import Site
+from bayesal.posteriors.dropout_masks.masks import Site
 
 CPU = torch.device("cpu")
 SEEDS = st.integers(0, 2**63 - 2)

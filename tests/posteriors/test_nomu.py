@@ -17,9 +17,9 @@ from bayesal.learning.streams import seeded
 from bayesal.networks import MLP, Standardise
 from bayesal.networks.nomu import NOMUNetwork, Readout
 from bayesal.posteriors import NOMU, NOMUCalibration, NOMUTraining
-from bayesal.posteriors.artificial import Box
-from bayesal.posteriors.descent import Descent
-from bayesal.posteriors.nomu_training import beyond
+from bayesal.posteriors.nomu_parts.artificial import Box
+from bayesal.posteriors.nomu_parts.descent import Descent
+from bayesal.posteriors.nomu_parts.training import beyond
 from bayesal.testing import check_posterior
 from bayesal.testing.findings import LawBroken
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Generator
 
-from bayesal.posteriors.cholesky import cholesky
-from bayesal.posteriors.kernels import Stationary
-from bayesal.posteriors.paths import draw_paths
+from bayesal.posteriors.processes.cholesky import cholesky
+from bayesal.posteriors.processes.kernels import Stationary
+from bayesal.posteriors.processes.paths import draw_paths
 
 INPUTS = torch.tensor([[0.0, 0.3], [1.0, -0.5], [1.2, 0.4], [-0.7, 0.1]], dtype=torch.float64)
 POINTS = torch.tensor([[0.5, 0.0], [2.0, 1.0], [0.0, 0.3], [-3.0, 2.0], [0.6, 0.1]], dtype=torch.float64)

@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 from bayesal.data.pool import Pool
 from bayesal.learning import Fitted
 from bayesal.posteriors import PyroPosterior, fit_nuts, fit_svi
-from bayesal.posteriors.pyro_nuts import agreement, warn_of
+from bayesal.posteriors.pyro_models.nuts import agreement, warn_of
 from bayesal.recipe import recipe
 from bayesal.testing import check_posterior
 

@@ -20,7 +20,7 @@ from bayesal.learning import (
 )
 from bayesal.networks import RandomFourierFeatures, ResidualMLP, soft_spectral_norm
 from bayesal.posteriors import SNGP
-from bayesal.posteriors.gaussian_head import GaussianHeadOfAmounts
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHeadOfAmounts
 from bayesal.testing import check_posterior
 
 

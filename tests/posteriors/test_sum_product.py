@@ -15,7 +15,7 @@ from bayesal.learning import CrossEntropy, Fitted, SquaredLoss, Staged, Training
 from bayesal.networks import MLP, Standardise
 from bayesal.networks.circuits import Circuit, expected_counts
 from bayesal.posteriors import SumProductNetwork
-from bayesal.posteriors.circuit import CircuitHypotheses
+from bayesal.posteriors.circuits.circuit import CircuitHypotheses
 from bayesal.testing import check_posterior
 from bayesal.types import Density, Embeds, Posterior
 from bayesal.views import Conceives

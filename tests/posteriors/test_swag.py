@@ -12,9 +12,9 @@ from bayesal.learning import GaussianLoss, SquaredLoss, Staged, Training
 from bayesal.likelihoods import gaussian_with_noise
 from bayesal.networks import MLP
 from bayesal.posteriors import SWAG, WeightMoments
-from bayesal.posteriors.batch_norm import recomputed
 from bayesal.posteriors.points import Points
 from bayesal.posteriors.swag import sgd
+from bayesal.posteriors.weight_walks.batch_norm import recomputed
 from bayesal.testing import check_posterior
 
 WALK = Training(
@@ -124,7 +124,7 @@ def test_every_draw_is_normalised_by_the_training_points_under_its_own_weights()
 
 
 def test_batches_of_the_pass_count_equally(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bayesal.posteriors.batch_norm.BATCH", 10)
+    monkeypatch.setattr("bayesal.posteriors.weight_walks.batch_norm.BATCH", 10)
     network, points = normalised(torch.float64), torch.randn(40, 3, generator=seed(), dtype=torch.float64)
     states = {"0.weight": network.get_parameter("0.weight").detach()[None]}
     seen = recomputed(network, states, Points.prepare(points, network))

@@ -6,8 +6,8 @@ from torch import Generator, nn
 
 from bayesal.learning import SquaredLoss
 from bayesal.posteriors import BayesianLastLayer, LastLayerLaplace
-from bayesal.posteriors.gaussian_head import GaussianHeadOfAmounts
-from bayesal.posteriors.trained_noise import dropout_noise
+from bayesal.posteriors.last_layers.gaussian_head import GaussianHeadOfAmounts
+from bayesal.posteriors.last_layers.trained_noise import dropout_noise
 
 
 def network(p: float) -> nn.Module:

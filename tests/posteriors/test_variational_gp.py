@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
 
 from bayesal.networks.standardise import Standardise
-from bayesal.posteriors.elbo import train_inducing_gp
+from bayesal.posteriors.processes.elbo import train_inducing_gp
 from bayesal.posteriors.variational_gp import VariationalGP, VariationalGPOfAmounts
 from bayesal.testing import check_posterior
 from bayesal.types import Moments, Noisy

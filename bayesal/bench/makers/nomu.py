@@ -7,9 +7,9 @@ from torch import Generator, Tensor, nn
 
 from bayesal.bench.defaults import LARGEST_SIDE, Given, point_shape
 from bayesal.learning import Fitted
-from bayesal.posteriors.descent import Descent
 from bayesal.posteriors.nomu import NOMU
-from bayesal.posteriors.nomu_training import NOMUTraining
+from bayesal.posteriors.nomu_parts.descent import Descent
+from bayesal.posteriors.nomu_parts.training import NOMUTraining
 
 EPOCHS = 400
 EPOCHS_OF_ONE = 40  # of NOMU's epochs, each one step, for an epoch of the run's training: shorter runs train less

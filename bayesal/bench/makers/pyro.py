@@ -9,7 +9,7 @@ from torch import nn
 from bayesal.bench.defaults import Given, point_shape
 from bayesal.learning import Staged
 from bayesal.posteriors.bnn import BayesianNetwork
-from bayesal.posteriors.weight_prior import Prior
+from bayesal.posteriors.pyro_models.weight_prior import Prior
 
 HIDDEN = 16  # units: with more weights than labels can inform, a mean-field posterior falls back to the prior
 LARGEST_SIDE = 8  # of the images it sees

@@ -1,0 +1,1 @@
+"""What sum-product networks say of features."""

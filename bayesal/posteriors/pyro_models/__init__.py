@@ -1,0 +1,1 @@
+"""What beliefs in Pyro's models are made of."""
