@@ -170,8 +170,8 @@ def learner_for(
         )
     if data.kind == "classification" and len(data.class_names) < 2:
         raise ValueError(
-            f"all labels of {data.name} are {', '.join(data.class_names)!r}, so there are no classes to tell apart yet: label "
-            "more points, drawn at random, until there are two"
+            f"all labels of {data.name} are {', '.join(data.class_names)!r}, so there are no classes to tell "
+            "apart yet: label more points, drawn at random, until there are two"
         )
     module, _, function = row.maker.partition(":")
     return getattr(import_module(f"bayesal.bench.makers.{module}"), function)(given)
