@@ -169,8 +169,9 @@ def learner_for(
             f"for that there are {fitting}"
         )
     if data.kind == "classification" and len(data.class_names) < 2:
+        only = "".join(data.class_names)
         raise ValueError(
-            f"all labels of {data.name} are {', '.join(data.class_names)!r}, so there are no classes to tell "
+            f"all labels of {data.name} are {only!r}, so there are no classes to tell "
             "apart yet: label more points, drawn at random, until there are two"
         )
     module, _, function = row.maker.partition(":")

@@ -16,7 +16,8 @@ from gpytorch.kernels import LinearKernel, MaternKernel, PeriodicKernel, RBFKern
 from torch import Generator, Tensor, nn
 
 from bayesal.networks import Standardise
-from bayesal.posteriors import ExactGP, exact_fit
+from bayesal.posteriors import ExactGP
+from bayesal.posteriors.processes import exact_fit
 from bayesal.posteriors.processes.exact_fit import matern
 from bayesal.testing import check_posterior
 
