@@ -80,7 +80,7 @@ class BoundedConv3d(BoundedConvolution, nn.Conv3d):
 
 
 class BoundedBatchNorm(nn.Module):
-    """Batch normalisation whose largest |γ| / √(running variance + eps) is bounded."""
+    """Batch normalisation whose largest abs(γ) / √(running variance + eps) is bounded."""
 
     weight: Tensor | None
     bias: Tensor | None

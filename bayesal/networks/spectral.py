@@ -37,7 +37,7 @@ def soft_spectral_norm(network: Network, bound: float = 3.0, *, points: Tensor |
     Linear layers and convolutions are bounded as the operators they are on their inputs (a convolution with its stride
     and padding on images of the size of ``points``, not its kernel as a matrix). σ is estimated by one power iteration
     at each training pass and none in evaluation mode, so it lags a little behind weights that move fast. Batch
-    normalisation scales by |γ| / √(running variance + eps) at most ``bound``, and forgets with momentum 0.01. Other
+    normalisation scales by abs(γ) / √(running variance + eps) at most ``bound``, and forgets with momentum 0.01. Other
     layers, and subclasses of these, are left alone.
 
     ``points``: one or more inputs ``n ...``, needed if there are convolutions, to see the sizes of their inputs.

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 Divergence: TypeAlias = Literal["kl", "reverse_kl", "chi2", "hellinger", "tv"]
-"""φ(r) = -ln r, r ln r, (r - 1)², (√r - 1)² and |r - 1| / 2: KL(p ‖ q), KL(q ‖ p), the χ² distance of q from p, the
+"""φ(r) = -ln r, r ln r, (r - 1)², (√r - 1)² and abs(r - 1) / 2: KL(p ‖ q), KL(q ‖ p), the χ² distance of q from p, the
 squared Hellinger distance (at most 2), and the total variation (at most 1)."""
 DIVERGENCES: tuple[Divergence, ...] = get_args(Divergence)
 
@@ -52,8 +52,8 @@ def kernel_estimate(
 ) -> Float[Tensor, "*batch G"]:
     """q_S = floor + (1/M) Σ_{j ∈ S} k_j on a grid, for sets S of kernels.
 
-    ``planned``: M, the number of kernels that there will be in the end. It is the same for all S: with |S| in its place
-    the gain of a kernel could grow as others join (``set_objective``). Raises ValueError for M < 1.
+    ``planned``: M, the number of kernels that there will be in the end. It is the same for all S: with the size of S
+    in its place the gain of a kernel could grow as others join (``set_objective``). Raises ValueError for M < 1.
     """
     if planned < 1:
         raise ValueError(f"the planned number of kernels must be at least 1, but it is {planned}")

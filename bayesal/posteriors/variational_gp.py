@@ -42,12 +42,12 @@ class VariationalGP(SparseProcess):
         learning_rate: float = 0.05,
         num_frequencies: int = NUM_FREQUENCIES,
     ) -> "VariationalGP":
-        """Squared exponential kernel; Z starts at the k-means centres of the inputs and ℓ at their median distance.
+        """Squared exponential kernel; Z starts at k-means centres of the inputs and ℓ at half their median distance.
 
         ``num_classes``: labels are 0 ... C-1, with a function each under one kernel (or, ``per_class``, a kernel each),
         and softmax of them; whether a class is among the labels does not matter. None: labels are amounts, which are
         standardised, with Gaussian noise, where q is set to its closed-form optimum at the end. ``ard``: a length-scale
-        for each column. A step costs ``num_inducing``³ + B·``num_inducing``²; everything is float64.
+        for each column. A step of B points costs M³ + B M² for M inducing points; everything is float64.
 
         Raises ValueError for labels that are neither, for inputs that are not finite, and for a diverged fit.
         """
