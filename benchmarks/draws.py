@@ -95,9 +95,7 @@ def main() -> None:
         torch.set_num_threads(THREADS)
         print(one(given.one, count))
         return
-    print(
-        f"{count:,} points, up to {NUM_HYPOTHESES} hypotheses, processor seconds of {THREADS} thread, median of {REPEATS}\n"
-    )
+    print(f"{count:,} points, up to {NUM_HYPOTHESES} hypotheses; processor seconds, {THREADS} thread\n")
     print("| posterior | points | hypotheses | s | added MiB | one forward, s | x one forward | a hypothesis |")
     print("|---" * 8 + "|", flush=True)
     for name in given.only[:3] if given.smoke else given.only:
