@@ -42,12 +42,21 @@ POSTERIORS = (
         "Tiulpin and Blaschko 2022",
         "networks:greedy_ensemble",
     ),
+    Row("snapshots", "any", "any network, trained in cycles", "Huang et al. 2017", "networks:snapshots"),
+    Row("swag", "any", "any network, trained on at a high rate", "Maddox et al. 2019", "networks:swag"),
     Row(
-        "spn",
-        "classification",
-        "a network that ends in a linear layer",
-        "Khosravani and Zilles 2024; random structures by Peharz et al. 2019, 2020",
-        "circuits:spn",
+        "sgmcmc",
+        "any",
+        "any network; pip install 'bayesal[sgmcmc]'",
+        "Welling and Teh 2011; Leimkuhler and Matthews 2015; Zhang et al. 2020",
+        "networks:sgmcmc",
+    ),
+    Row(
+        "dropconnect",
+        "any",
+        "a network with linear layers",
+        "Wan et al. 2013; Gal and Ghahramani 2016",
+        "networks:dropconnect",
     ),
     Row(
         "laplace",
@@ -106,6 +115,13 @@ POSTERIORS = (
         "processes:deep_kernel_gp",
     ),
     Row(
+        "spn",
+        "classification",
+        "a network that ends in a linear layer",
+        "Khosravani and Zilles 2024; random structures by Peharz et al. 2019, 2020",
+        "circuits:spn",
+    ),
+    Row(
         "nomu",
         "regression",
         "nothing but the data: it trains networks of its own",
@@ -125,22 +141,6 @@ POSTERIORS = (
         "a small network of its own, and patience",
         "Hoffman and Gelman 2014; Bingham et al. 2019",
         "pyro:nuts",
-    ),
-    Row("swag", "any", "any network, trained on at a high rate", "Maddox et al. 2019", "networks:swag"),
-    Row("snapshots", "any", "any network, trained in cycles", "Huang et al. 2017", "networks:snapshots"),
-    Row(
-        "sgmcmc",
-        "any",
-        "any network; pip install 'bayesal[sgmcmc]'",
-        "Welling and Teh 2011; Leimkuhler and Matthews 2015; Zhang et al. 2020",
-        "networks:sgmcmc",
-    ),
-    Row(
-        "dropconnect",
-        "any",
-        "a network with linear layers",
-        "Wan et al. 2013; Gal and Ghahramani 2016",
-        "networks:dropconnect",
     ),
 )
 """Names for ``--posterior``; a ``module:name`` of the user's own is as good. ``tasks`` is "any", or some of
