@@ -32,7 +32,8 @@ class NetworkHypotheses:
 
     A call maps ``N ...`` inputs (a tensor, or a mapping of tensors that become keyword arguments) to a distribution of
     batch shape ``(N, K)`` on the inputs' device, with a gradient graph only if the inputs require one. It is one
-    ``torch.func.vmap`` over the states, in chunks of K that bound the memory. One hypothesis after the other, with the
+    ``torch.func.vmap`` over the states, in blocks of points, or of hypotheses where no weights are shared, that bound
+    the memory. One hypothesis after the other, with the
     same result, are evaluated networks vmap cannot take (data-dependent branches, ``.item()``, in-place changes of what
     is shared), and on a CPU those in which every convolution differs, for so many points that K activations leave the
     cache: K kernels at once make a grouped convolution, which CPUs do slowly.
@@ -48,6 +49,7 @@ class NetworkHypotheses:
         self.states = {name: state.detach().clone() for name, state in states.items()}
         self._vectorises = True
         self._convolves = _every_convolution_varies(self.network, self.states)
+        self._shares = not self._convolves and any(name not in states for name, _ in self.network.named_parameters())
         self._largest: dict[str, int] = {}  # bytes of one such point's largest activation, under one hypothesis
 
     def __call__(self, inputs: Inputs, /) -> Distribution:
@@ -63,6 +65,10 @@ class NetworkHypotheses:
             with torch.no_grad(), Gauge() as gauge:
                 trial(lambda one: self._one(state, one), points[:1])
             self._largest[points.shape()] = gauge.num_bytes
+        rows = max(1, ACTIVATION_BYTES // (self.num_hypotheses * self._largest[points.shape()]))
+        if self._shares and rows < points.count:  # blocks of points, so that what is shared is computed once a point
+            blocks = [self.outputs(points[start : start + rows]) for start in range(0, points.count, rows)]
+            return torch.cat(blocks)
         activation = points.count * self._largest[points.shape()]  # bytes, under one hypothesis
         if self._vectorises and not self._leaves_the_cache(activation, points):
             chunk = max(1, ACTIVATION_BYTES // activation)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.utils import parametrizations
 
 from bayesal.likelihoods import categorical
@@ -311,3 +311,24 @@ def test_a_network_that_cannot_be_copied_is_refused() -> None:
         NetworkHypotheses(network, {"bias": torch.ones(2, 3)}, categorical)
     with pytest.raises(ValueError, match="cannot be copied: weight has no shape yet"):
         NetworkHypotheses(nn.LazyLinear(3), {"weight": torch.ones(2, 3)}, categorical)
+
+
+def test_what_is_shared_is_computed_once_a_point_however_small_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(nn.Linear):
+        rows = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            Counting.rows += len(x)
+            return super().forward(x)
+
+    generator = Generator().manual_seed(0)
+    network = nn.Sequential(Counting(6, 50), nn.ReLU(), nn.Linear(50, 3))
+    states = {"2.weight": torch.randn(20, 3, 50, generator=generator)}
+    points = torch.randn(33, 6, generator=generator)
+    whole = NetworkHypotheses(network, states, categorical)(points).logits
+    monkeypatch.setattr("bayesal.posteriors.network.ACTIVATION_BYTES", 20 * 50 * 4 * 4)  # four points
+    hypotheses = NetworkHypotheses(network, states, categorical)
+    hypotheses(points[:1])
+    Counting.rows = 0
+    torch.testing.assert_close(hypotheses(points).logits, whole)
+    assert Counting.rows == 33
