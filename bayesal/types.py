@@ -56,11 +56,24 @@ class Embeds(Protocol):
 
 @runtime_checkable
 class Differentiable(Protocol):
-    """A belief whose network can be differentiated at its trained state."""
+    """A belief whose network can be differentiated at its trained state.
 
-    state: dict[str, Tensor]
+    ``forward(state, inputs)`` is the network in evaluation mode under the tensors of ``state``: logits of C classes
+    (``N C H W`` where every place of a point has a label), or C amounts. What a network says of scales is left out.
+    """
 
-    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C"]: ...
+    @property
+    def state(self) -> dict[str, Tensor]: ...
+
+    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]: ...
+
+
+@runtime_checkable
+class Members(Protocol):
+    """A belief made of several networks, each one ``Embeds`` and ``Differentiable``."""
+
+    @property
+    def members(self) -> Sequence[Any]: ...
 
 
 @runtime_checkable
@@ -91,6 +104,15 @@ class Judges(Protocol):
     """A belief with a learned score of its own: a loss head, a critic."""
 
     def judge(self, inputs: Inputs, /) -> Float[Tensor, "N"]: ...
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """The prior covariance of a function between rows, whatever a row is: features, inputs, or places in a pool."""
+
+    def variance(self, rows: Shaped[Tensor, "N ..."], /) -> Float[Tensor, "N"]: ...
+
+    def covariance(self, rows: Shaped[Tensor, "N ..."], points: Shaped[Tensor, "P ..."], /) -> Float[Tensor, "N P"]: ...
 
 
 @runtime_checkable
@@ -150,6 +172,38 @@ class NotingRule(GreedyRule[State], Protocol[State]):
 
     def notes(self, state: State, /) -> tuple[str, ...]:
         """Sentences about the batch, asked for when the last point was picked."""
+        ...
+
+
+@runtime_checkable
+class KnowingRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule to which rows known beforehand are more than rows taken first: they count in what it aims at."""
+
+    def know(self, state: State, points: Shaped[Tensor, "P ..."], /) -> State:
+        """The state where these rows, none of them among those to choose from, are known; asked once, first."""
+        ...
+
+
+@runtime_checkable
+class PruningRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule that takes more than a batch, then drops the rows that are least missed.
+
+    ``over_selection``: how many times the batch is taken first; at 1 nothing is dropped.
+    """
+
+    @property
+    def over_selection(self) -> float: ...
+
+    def narrowed(self, state: State, positions: Int[Tensor, "P"], /) -> State:
+        """The same state, asked about these rows only: they are rows 0 ... P-1 of it."""
+        ...
+
+    def costs(self, state: State, /) -> Float[Tensor, "N"]:
+        """What dropping each row would lose; a number only for rows that are taken."""
+        ...
+
+    def drop(self, state: State, points: Shaped[Tensor, "P ..."], /) -> State:
+        """The state after these rows, taken before, are given back."""
         ...
 
 

@@ -6,7 +6,6 @@ column of covariances each; the N x N matrix is never formed, and no jitter is n
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -14,28 +13,10 @@ from torch import Tensor
 from torch.linalg import solve_triangular
 
 from bayesal.numerics.gaussian_door import as_covariance, as_variance
+from bayesal.numerics.inner import Inner
+from bayesal.types import Kernel
 
 BLOCK = 16  # columns
-
-
-@runtime_checkable
-class Kernel(Protocol):
-    """The prior covariance of the function between rows, whatever a row is: features, inputs, or places in a pool."""
-
-    def variance(self, rows: Shaped[Tensor, "N ..."], /) -> Float[Tensor, "N"]: ...
-
-    def covariance(self, rows: Shaped[Tensor, "N ..."], points: Shaped[Tensor, "P ..."], /) -> Float[Tensor, "N P"]: ...
-
-
-@dataclass(frozen=True)
-class Inner:
-    """Rows are features ``N D`` and S = F Fᵀ."""
-
-    def variance(self, rows: Shaped[Tensor, "N ..."], /) -> Float[Tensor, "N"]:
-        return torch.linalg.vector_norm(_features(rows), dim=1).double().square()
-
-    def covariance(self, rows: Shaped[Tensor, "N ..."], points: Shaped[Tensor, "P ..."], /) -> Float[Tensor, "N P"]:
-        return _features(rows) @ _features(points).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +113,3 @@ def _appended(blocks: tuple[Tensor, ...], column: Float[Tensor, "N"]) -> tuple[T
 def _combined(weights: Float[Tensor, "P"], blocks: tuple[Tensor, ...]) -> Float[Tensor, "N"] | float:
     # Not strict: no weights split into one empty part, of no block.
     return sum((some @ block for some, block in zip(weights.split(BLOCK), blocks, strict=False)), 0.0)
-
-
-def _features(rows: Tensor) -> Float[Tensor, "N D"]:
-    if rows.ndim != 2 or not rows.is_floating_point():
-        raise ValueError(
-            f"without a kernel rows are features of shape (N, D), but these are {rows.dtype} of shape "
-            f"{tuple(rows.shape)}; give features, or a kernel for rows of another kind"
-        )
-    return rows.to(torch.promote_types(rows.dtype, torch.float32))

@@ -16,7 +16,8 @@ from torch import Generator, Tensor
 
 from bayesal.numerics.gaussian import information, mean_information, mean_reduction
 from bayesal.numerics.gaussian_door import as_noise, as_weights
-from bayesal.selection.conditioned import Conditioned, Kernel
+from bayesal.selection.conditioned import Conditioned
+from bayesal.types import Kernel
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Generator, Tensor
 
 from bayesal.selection.door import check_batch_size
-from bayesal.types import GreedyRule, LazyRule, LimitedRule, NotingRule, Selection
+from bayesal.types import GreedyRule, KnowingRule, LazyRule, LimitedRule, NotingRule, PruningRule, Selection
 
 State = TypeVar("State")
 
@@ -28,7 +28,9 @@ def grow(
     """Grow a batch by the largest gain: pick_t = argmax_n gain(n | given, pick_1 ... pick_{t-1}); ties: the lowest n.
 
     ``rows``: N rows as the rule wants them. ``given``: P rows that are already known; they are taken before the first
-    pick. No row is picked twice. In the selection ``scores`` are the gains before the first pick (each row alone),
+    pick, or, by a ``KnowingRule``, known. No row is picked twice. A ``PruningRule`` picks ``over_selection`` times the
+    batch, at most all rows, and then drops the one whose loss costs least (ties: the lowest n) until B are left, in the
+    order in which they were picked. In the selection ``scores`` are the gains before the first pick (each row alone),
     ``gains`` what each pick added, ``ids`` and ``positions`` both the rows' positions. A ``LazyRule`` is asked for its
     best row only; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted, as
     is what a ``NotingRule`` has to say.
@@ -45,25 +47,28 @@ def grow(
     state = rule.init(rows, generator=generator)
     ceiling = limit = _limit(rule, state)
     if given is not None and len(given):
-        state = rule.take(state, given)
+        state = rule.know(state, given) if isinstance(rule, KnowingRule) else rule.take(state, given)
         limit = _limit(rule, state)
+    start = state
 
     alone = rule.gains(state)
     open_ = torch.ones(len(rows), dtype=torch.bool, device=alone.device)
     positions: list[int] = []
     gains: list[float] = []
     total = 0.0
-    for step in range(batch_size):
-        if step == 0:
-            position, gain = _largest(alone, open_)
-        else:
+    for step in range(_size(rule, batch_size, len(rows))):
+        if step > 0:
             state = rule.take(state, rows[positions[-1:]])
-            position, gain = _best(rule, state, open_)
+        position, gain = _best(rule, state, open_, alone if step == 0 else None)
         open_[position] = False
         gain = min(gain, limit - total)
         total += gain
         positions.append(position)
         gains.append(gain)
+    if isinstance(rule, PruningRule) and len(positions) > batch_size:
+        state = rule.take(state, rows[positions[-1:]])
+        positions = _pruned(rule, state, rows, positions, batch_size)
+        gains = _replayed(rule, start, rows, positions)
 
     return Selection(
         ids=positions,
@@ -74,9 +79,43 @@ def grow(
     )
 
 
-def _best(rule: GreedyRule[State], state: State, open_: Bool[Tensor, "N"]) -> tuple[int, float]:
+def _size(rule: GreedyRule[State], batch_size: int, num_rows: int) -> int:
+    """How many rows are picked before any is dropped."""
+    if not isinstance(rule, PruningRule):
+        return batch_size
+    return min(num_rows, max(batch_size, round(rule.over_selection * batch_size)))
+
+
+def _pruned(
+    rule: PruningRule[State], state: State, rows: Shaped[Tensor, "N ..."], taken: list[int], batch_size: int
+) -> list[int]:
+    """The B rows left when, one by one, those that cost least to lose are dropped."""
+    state = rule.narrowed(state, torch.tensor(taken, device=rows.device))
+    kept = list(range(len(taken)))
+    while len(kept) > batch_size:
+        costs = rule.costs(state)[kept].tolist()
+        least = min(range(len(kept)), key=lambda place: (costs[place], taken[kept[place]]))
+        state = rule.drop(state, rows[[taken[kept.pop(least)]]])
+    return [taken[place] for place in kept]
+
+
+def _replayed(
+    rule: PruningRule[State], start: State, rows: Shaped[Tensor, "N ..."], positions: list[int]
+) -> list[float]:
+    """What each of these rows adds to those before it."""
+    state = rule.narrowed(start, torch.tensor(positions, device=rows.device))
+    gains = []
+    for place, position in enumerate(positions):
+        gains.append(float(rule.gains(state)[place]))
+        state = rule.take(state, rows[[position]])
+    return gains
+
+
+def _best(
+    rule: GreedyRule[State], state: State, open_: Bool[Tensor, "N"], gains: Float[Tensor, "N"] | None
+) -> tuple[int, float]:
     if not isinstance(rule, LazyRule):
-        return _largest(rule.gains(state), open_)
+        return _largest(rule.gains(state) if gains is None else gains, open_)
     position, gain = rule.best(state, open_)
     if math.isnan(gain):
         raise ValueError(f"the gain of row {position} is NaN; a greedy rule needs numbers: check the rows for NaN")

@@ -10,10 +10,9 @@ from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
-from bayesal.selection.conditioned import Kernel
 from bayesal.selection.gaussian import BatchALC, BatchEPIG, JointBALD
 from bayesal.strategies.contract import check_batch, grown
-from bayesal.types import GreedyRule, Inputs, Moments, Posterior, Selection
+from bayesal.types import GreedyRule, Inputs, Kernel, Moments, Posterior, Selection
 from bayesal.views.moments import known, noise_of
 from bayesal.views.places import Places
 from bayesal.views.samples import Samples

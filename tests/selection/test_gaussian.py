@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
+from bayesal.numerics.inner import Inner
 from bayesal.selection import BatchALC, BatchEPIG, JointBALD, grow
-from bayesal.selection.conditioned import Inner
 from bayesal.testing import check_rule
 from tests.numerics.oracles_gaussian import covariances, information_between, joint_information, toy_process
 

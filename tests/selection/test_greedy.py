@@ -194,3 +194,64 @@ def test_a_lazy_rule_may_not_answer_nan(generator: Generator) -> None:
 
     with pytest.raises(ValueError, match="the gain of row 1 is NaN"):
         grow(Confused(), sets("abc", "d"), 2, generator=generator)
+
+
+@dataclass(frozen=True)
+class PrunedCover(Cover):
+    """Cover where more is picked first; a row is missed for what no other row that was taken covers."""
+
+    over_selection: float = 2.0
+
+    def init(self, rows: Tensor, /, *, generator: Generator) -> Covered:
+        return Covered(rows, torch.zeros(rows.shape[1], dtype=torch.int64))
+
+    def gains(self, state: Covered, /) -> Tensor:
+        return (state.rows & (state.covered == 0)).sum(1).double()
+
+    def take(self, state: Covered, points: Tensor, /) -> Covered:
+        return Covered(state.rows, state.covered + points.sum(0))
+
+    def narrowed(self, state: Covered, positions: Tensor, /) -> Covered:
+        return Covered(state.rows[positions], state.covered)
+
+    def costs(self, state: Covered, /) -> Tensor:
+        return (state.rows & (state.covered == 1)).sum(1).double()
+
+    def drop(self, state: Covered, points: Tensor, /) -> Covered:
+        return Covered(state.rows, state.covered - points.sum(0))
+
+
+def test_a_pruning_rule_picks_more_and_drops_what_is_missed_least():
+    rows = sets("abcd", "abe", "cdf", "e")
+    forward = grow(PrunedCover(over_selection=1.0), rows, 2, generator=Generator())
+    assert forward.positions.tolist() == [0, 1]
+    pruned = grow(PrunedCover(), rows, 2, generator=Generator())
+    assert pruned.positions.tolist() == [1, 2]  # 0 and 3, of which nothing is missed, are dropped
+    assert pruned.gains.tolist() == [3.0, 3.0]  # what each of those left adds to those before it
+    assert pruned.scores.tolist() == [3.0, 3.0]
+
+
+def test_pruning_drops_the_lowest_of_equals_and_never_what_is_given():
+    rows = sets("ab", "cd", "ef", "ab")
+    assert grow(PrunedCover(over_selection=1.5), rows, 2, generator=Generator()).positions.tolist() == [1, 2]
+    known = grow(PrunedCover(), rows, 1, given=sets("abcd"), generator=Generator())
+    assert known.positions.tolist() == [2]
+
+
+def test_pruning_a_whole_pool_drops_nothing():
+    rows = sets("a", "b", "c")
+    assert grow(PrunedCover(), rows, 3, generator=Generator()).positions.tolist() == [0, 1, 2]
+
+
+@dataclass(frozen=True)
+class Knowing(Cover):
+    """Only what all known rows have counts as covered."""
+
+    def know(self, state: Covered, points: Tensor, /) -> Covered:
+        return Covered(state.rows, state.covered | points.all(0))
+
+
+def test_a_knowing_rule_is_told_what_is_given():
+    rows, known = sets("ab", "cde", "f"), sets("cde", "ce")
+    assert grow(Cover(), rows, 3, given=known, generator=Generator()).gains.tolist() == [2.0, 1.0, 0.0]
+    assert grow(Knowing(), rows, 3, given=known, generator=Generator()).gains.tolist() == [2.0, 1.0, 1.0]
