@@ -32,7 +32,7 @@ def grow(
     batch, at most all rows, and then drops the one whose loss costs least (ties: the lowest n) until B are left, in the
     order in which they were picked. In the selection ``scores`` are the gains before the first pick (each row alone),
     ``gains`` what each pick added, ``ids`` and ``positions`` both the rows' positions. A ``LazyRule`` is asked for its
-    best row only; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted, as
+    best row at every step; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted, as
     is what a ``NotingRule`` has to say.
 
     Greedy growth of a monotone submodular gain reaches 1 - 1/e of the best batch (Nemhauser, Wolsey and Fisher, 1978).
@@ -114,6 +114,8 @@ def _replayed(
 def _best(
     rule: GreedyRule[State], state: State, open_: Bool[Tensor, "N"], gains: Float[Tensor, "N"] | None
 ) -> tuple[int, float]:
+    if gains is not None:
+        _check_numbers(gains)
     if not isinstance(rule, LazyRule):
         return _largest(rule.gains(state) if gains is None else gains, open_)
     position, gain = rule.best(state, open_)
@@ -123,12 +125,16 @@ def _best(
 
 
 def _largest(gains: Float[Tensor, "N"], open_: Bool[Tensor, "N"]) -> tuple[int, float]:
-    if gains.isnan().any():
-        row = int(gains.isnan().nonzero()[0])
-        raise ValueError(f"the gain of row {row} is NaN; a greedy rule needs numbers: check the rows for NaN")
+    _check_numbers(gains)
     candidates = open_.nonzero().squeeze(1)
     position = int(candidates[gains[candidates].argmax()])  # argmax gives the first of equals
     return position, float(gains[position])
+
+
+def _check_numbers(gains: Float[Tensor, "N"]) -> None:
+    if gains.isnan().any():
+        row = int(gains.isnan().nonzero()[0])
+        raise ValueError(f"the gain of row {row} is NaN; a greedy rule needs numbers: check the rows for NaN")
 
 
 def _limit(rule: GreedyRule[State], state: State) -> float:

@@ -192,7 +192,7 @@ def test_a_lazy_rule_may_not_answer_nan(generator: Generator) -> None:
         def best(self, state: Covered, open: Tensor, /) -> tuple[int, float]:
             return int(open.nonzero()[0]), float("nan")
 
-    with pytest.raises(ValueError, match="the gain of row 1 is NaN"):
+    with pytest.raises(ValueError, match="the gain of row 0 is NaN"):
         grow(Confused(), sets("abc", "d"), 2, generator=generator)
 
 
