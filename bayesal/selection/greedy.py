@@ -32,8 +32,8 @@ def grow(
     batch, at most all rows, and then drops the one whose loss costs least (ties: the lowest n) until B are left, in the
     order in which they were picked. In the selection ``scores`` are the gains before the first pick (each row alone),
     ``gains`` what each pick added, ``ids`` and ``positions`` both the rows' positions. A ``LazyRule`` is asked for its
-    best row at every step; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is noted, as
-    is what a ``NotingRule`` has to say.
+    best row at every step; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is
+    noted, as is what a ``NotingRule`` has to say.
 
     Greedy growth of a monotone submodular gain reaches 1 - 1/e of the best batch (Nemhauser, Wolsey and Fisher, 1978).
 

@@ -43,7 +43,11 @@ def selected(scores: Tensor, positions: Tensor, ids: np.ndarray) -> Selection:
 
 def grown(rule: GreedyRule[Any], rows: Tensor, ids: np.ndarray, batch_size: int, *, generator: Generator) -> Selection:
     """``grow``, by the ids of the rows."""
-    selection = grow(rule, rows, batch_size, generator=generator)
+    return named(grow(rule, rows, batch_size, generator=generator), ids)
+
+
+def named(selection: Selection, ids: np.ndarray) -> Selection:
+    """The same selection, by the ids of the rows."""
     return replace(selection, ids=_at(ids, selection.positions))
 
 
