@@ -1,1 +1,1 @@
-"""The information family's jobs, one file each, and how they are compared."""
+"""The information family's jobs, one file each."""

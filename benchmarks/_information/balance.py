@@ -11,7 +11,7 @@ from bayesal.selection import BALanCeClustering, BatchBALanCe, grow
 from bayesal.selection.balance_clustering import similarities
 from benchmarks._device import Work
 from benchmarks._information.inputs import categorical, log_probabilities
-from benchmarks._information.subject import Case, Setting, Size, Subject, close, same_picks
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, close, same_picks
 
 PUBLISHED = "published form, b K M C"
 ELEMENTS = 2**24  # numbers in one tensor of the published form

@@ -9,7 +9,7 @@ from bayesal.acquisitions import bald
 from benchmarks._compare import Job, peer, quietly
 from benchmarks._device import Work
 from benchmarks._information.inputs import categorical, unrelated
-from benchmarks._information.subject import Case, Setting, Size, Subject, numpy_peer
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, numpy_peer
 from benchmarks.bald import whole_tensor, whole_tensor_of_probabilities
 
 AUTHORS = "EPIG authors' formula, probabilities given"

@@ -10,7 +10,7 @@ from torch import Tensor
 from bayesal.acquisitions import balentacq
 from benchmarks._device import Work
 from benchmarks._information.inputs import categorical, unrelated
-from benchmarks._information.subject import Case, Setting, Size, Subject, close
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, close
 
 
 def build(size: Size, device: torch.device) -> Case:

@@ -9,7 +9,7 @@ from bayesal.selection import BatchBALD, grow
 from benchmarks._compare import Job, peer, quietly
 from benchmarks._device import Work
 from benchmarks._information.inputs import log_probabilities
-from benchmarks._information.subject import Case, Setting, Size, Subject, numpy_peer, picks, same_picks
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, numpy_peer, picks, same_picks
 from benchmarks.batchbald import information
 
 JUDGES = 100_000  # samples in the estimate of what a batch tells

@@ -9,7 +9,7 @@ from bayesal.acquisitions import epig
 from benchmarks._compare import Job
 from benchmarks._device import Work
 from benchmarks._information.inputs import categorical, pool_and_targets
-from benchmarks._information.subject import Case, Setting, Size, Subject, numpy_peer
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, numpy_peer
 
 AUTHORS = "EPIG authors' formula"
 AT_ONCE = 500  # points in one call, as their loop over the pool makes it

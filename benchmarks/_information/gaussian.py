@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 from bayesal.selection import grow
 from bayesal.selection.gaussian import BatchEPIG, JointBALD
 from benchmarks._device import Work
-from benchmarks._information.subject import Case, Setting, Size, Subject, same_picks
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, same_picks
 
 NOISE = 0.1
 AT_ONCE = 2_000  # candidates whose determinants are computed together

@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Categorical
 
-from benchmarks._information.subject import Size
+from benchmarks._subjects.subject import Size
 from benchmarks.batchbald import predictions
 
 

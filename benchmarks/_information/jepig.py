@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 from bayesal.selection import JEPIG, grow
 from benchmarks._device import Work
 from benchmarks._information.inputs import pool_and_targets
-from benchmarks._information.subject import Case, Setting, Size, Subject, picks, same_picks
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, picks, same_picks
 from benchmarks.batchbald import information
 
 JUDGES = 100_000  # samples in the estimate of what a batch tells

@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 from bayesal.selection import KBALD, grow
 from benchmarks._device import Work
 from benchmarks._information.inputs import log_probabilities
-from benchmarks._information.subject import Case, Setting, Size, Subject, same_picks
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, same_picks
 
 
 def build(size: Size, device: torch.device) -> Case:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from bayesal.selection import power, softmax, softrank
 from benchmarks._compare import Job
 from benchmarks._device import Work
-from benchmarks._information.subject import Case, Setting, Size, Subject, numpy_peer
+from benchmarks._subjects.subject import Case, Setting, Size, Subject, numpy_peer
 
 DRAWS = "torch.multinomial"
 

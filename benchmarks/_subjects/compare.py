@@ -11,8 +11,8 @@ import torch
 
 from benchmarks._compare import Job
 from benchmarks._device import Ceilings, Time, counted, peak, timed
-from benchmarks._information.subject import Case, Setting, Size, Subject
 from benchmarks._measure import exponent
+from benchmarks._subjects.subject import Case, Setting, Size, Subject
 
 OURS = "bayesal"
 ENOUGH = 0.5  # seconds of runs that make a median of a quick job trustworthy
