@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 
@@ -12,15 +13,24 @@ from benchmarks._subjects.subject import Setting, Subject
 
 
 @torch.no_grad()
-def command(name: str, description: str | None, jobs: Sequence[Subject]) -> None:
-    """``python -m NAME [--smoke] [--device DEVICE] [--runs RUNS] [JOB ...]``."""
+def command(
+    name: str,
+    description: str | None,
+    jobs: Sequence[Subject],
+    others: Mapping[str, Callable[[bool], None]] = MappingProxyType({}),
+) -> None:
+    """``python -m NAME [--smoke] [--device DEVICE] [--runs RUNS] [JOB ...]``.
+
+    ``others``: jobs that compare nothing, by name; they are told whether this is a smoke run, and print for themselves.
+    """
     subjects = {job.name: job for job in jobs}
+    names = (*subjects, *others)
     parser = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("jobs", nargs="*", choices=[[], *subjects], metavar="JOB", help=", ".join(subjects))
+    parser.add_argument("jobs", nargs="*", choices=[[], *names], metavar="JOB", help=", ".join(names))
     parser.add_argument("--smoke", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is a GPU")
     parser.add_argument("--runs", type=int, default=3, help="runs of each job (3); quick ones run more often")
@@ -29,14 +39,19 @@ def command(name: str, description: str | None, jobs: Sequence[Subject]) -> None
     print(f"torch {torch.__version__}, Python {sys.version.split()[0]}, {devices.described(device)}")
     ceilings = devices.Ceilings.of(device, smoke=arguments.smoke)
     print(f"ceilings: {ceilings}", flush=True)
-    chosen = [subjects[job] for job in arguments.jobs or subjects]
-    summary([line for subject in chosen for line in run(subject, ceilings, rounds, arguments.smoke)])
+    lines: list[Line] = []
+    for job in arguments.jobs or names:
+        print(f"\n== {job}", flush=True)
+        if job in others:
+            others[job](arguments.smoke)
+        else:
+            lines += run(subjects[job], ceilings, rounds, arguments.smoke)
+    summary(lines)
     if arguments.smoke:
         print("a smoke run: at these sizes the seconds mean nothing")
 
 
 def run(subject: Subject, ceilings: devices.Ceilings, rounds: int, smoke: bool) -> list[Line]:
-    print(f"\n== {subject.name}", flush=True)
     failing = subject.check(ceilings.device)
     settings = [Setting(subject.small)] if smoke else subject.settings
     lines = [compare(subject, setting, ceilings, rounds, failing) for setting in settings]

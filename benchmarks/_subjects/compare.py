@@ -18,7 +18,6 @@ OURS = "bayesal"
 ENOUGH = 0.5  # seconds of runs that make a median of a quick job trustworthy
 MOST = 15  # runs of a quick job
 LONG = 1.0  # seconds; the first run of such a job is as good as any
-PATIENCE = 30.0  # seconds in all, after which a slow job is not run again
 
 
 @dataclass
@@ -27,6 +26,7 @@ class Runs:
 
     job: Job
     device: torch.device
+    patience: float
     times: list[Time] = field(default_factory=list)
     mib: float = 0.0
     result: Any = None
@@ -43,7 +43,7 @@ class Runs:
         """One more run, if another is wanted."""
         spent = sum(counted(each, self.device) for each in self.times)
         wanted = MOST if spent < ENOUGH and rounds > 1 else rounds
-        if len(self.times) >= wanted or spent > PATIENCE:
+        if len(self.times) >= wanted or spent > self.patience:
             return False
         self.times.append(timed(self.job, self.device))
         return True
@@ -56,9 +56,9 @@ class Runs:
         return self.median(lambda each: counted(each, self.device))
 
 
-def measured(jobs: Mapping[str, Job], device: torch.device, rounds: int) -> dict[str, Runs]:
+def measured(jobs: Mapping[str, Job], device: torch.device, rounds: int, patience: float) -> dict[str, Runs]:
     """Every job at least once, taking turns, so that a busy moment of the machine does not hit one alone."""
-    runs = {name: Runs(job, device) for name, job in jobs.items()}
+    runs = {name: Runs(job, device, patience) for name, job in jobs.items()}
     gc.collect()
     gc.freeze()  # a peer that collects garbage in each call should not pay for what others imported
     for each in runs.values():
@@ -91,7 +91,7 @@ def compare(subject: Subject, setting: Setting, ceilings: Ceilings, rounds: int,
     without = setting.without | failing
     wanted = {name: job for name, job in case.peers.items() if setting.peers and name not in without}
     jobs = {OURS: case.ours, **wanted}
-    runs = measured(jobs, ceilings.device, rounds)
+    runs = measured(jobs, ceilings.device, rounds, setting.patience)
     ours, floors = runs[OURS], {name: work.seconds(ceilings) for name, work in case.floors.items()}
     floor = next(iter(floors.values()))
 
@@ -126,6 +126,11 @@ def _goals(setting: Setting, runs: Mapping[str, Runs]) -> str:
     ]
     if setting.most_mib is not None:
         told.append(f"< {setting.most_mib:g} MiB {_met(runs[OURS].mib < setting.most_mib)}")
+    if setting.most_processor_seconds is not None:
+        spent = runs[OURS].median(attrgetter("processor"))
+        told.append(
+            f"< {setting.most_processor_seconds:g} processor seconds {_met(spent < setting.most_processor_seconds)}"
+        )
     return ", ".join(told)
 
 
@@ -138,7 +143,8 @@ def grow(subject: Subject, ceilings: Ceilings, rounds: int, growth: Mapping[str,
     print(f"  growth of ours, from {shown(base)}")
     for letter, values in growth.items():
         cases: dict[str, Case] = {f"{v:,}": subject.build({**base, letter: v}, ceilings.device) for v in values}
-        runs = list(measured({v: case.ours for v, case in cases.items()}, ceilings.device, rounds).values())
+        ours = {value: case.ours for value, case in cases.items()}
+        runs = list(measured(ours, ceilings.device, rounds, Setting.patience).values())
         seconds, mib = [each.seconds for each in runs], [max(1.0, each.mib) for each in runs]
         floors = [next(iter(case.floors.values())).seconds(ceilings) for case in cases.values()]
         powers = [f"^{exponent(values, costs):.2f}" for costs in (seconds, floors, mib)]

@@ -51,14 +51,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Setting:
-    """A size to compare at, and with whom. ``goals``: by peer, how many times faster to be; ``most_mib``: the memory to
-    stay below."""
+    """A size to compare at, and with whom. ``goals``: by peer, how many times faster to be; ``most_mib`` and
+    ``most_processor_seconds``: what to stay below; ``patience``: seconds in all after which no job is run again."""
 
     size: Size
     peers: bool = True
     without: frozenset[str] = frozenset()
     goals: Mapping[str, float] = field(default_factory=dict)
     most_mib: float | None = None
+    most_processor_seconds: float | None = None
+    patience: float = 30.0
 
 
 @dataclass(frozen=True)
