@@ -185,6 +185,15 @@ class KnowingRule(GreedyRule[State], Protocol[State]):
 
 
 @runtime_checkable
+class SizedRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule that weighs rows by the size of the batch they will be part of."""
+
+    def of_size(self, batch_size: int, /) -> "SizedRule[State]":
+        """The same rule for a batch of B rows; asked for once, before anything else."""
+        ...
+
+
+@runtime_checkable
 class PruningRule(GreedyRule[State], Protocol[State]):
     """A greedy rule that takes more than a batch, then drops the rows that are least missed.
 
@@ -195,11 +204,12 @@ class PruningRule(GreedyRule[State], Protocol[State]):
     def over_selection(self) -> float: ...
 
     def narrowed(self, state: State, positions: Int[Tensor, "P"], /) -> State:
-        """The same state, asked about these rows only: they are rows 0 ... P-1 of it."""
+        """The same state, asked only what dropping these rows would cost, which are all that were taken: they are
+        rows 0 ... P-1 of it."""
         ...
 
     def costs(self, state: State, /) -> Float[Tensor, "N"]:
-        """What dropping each row would lose; a number only for rows that are taken."""
+        """What dropping each row would lose, and so what it added, had it been taken last; no number for rows dropped."""
         ...
 
     def drop(self, state: State, points: Shaped[Tensor, "P ..."], /) -> State:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Generator, Tensor
 
 from bayesal.selection.door import check_batch_size
-from bayesal.types import GreedyRule, KnowingRule, LazyRule, LimitedRule, NotingRule, PruningRule, Selection
+from bayesal.types import GreedyRule, KnowingRule, LazyRule, LimitedRule, NotingRule, PruningRule, Selection, SizedRule
 
 State = TypeVar("State")
 
@@ -28,12 +28,12 @@ def grow(
     """Grow a batch by the largest gain: pick_t = argmax_n gain(n | given, pick_1 ... pick_{t-1}); ties: the lowest n.
 
     ``rows``: N rows as the rule wants them. ``given``: P rows that are already known; they are taken before the first
-    pick, or, by a ``KnowingRule``, known. No row is picked twice. A ``PruningRule`` picks ``over_selection`` times the
-    batch, at most all rows, and then drops the one whose loss costs least (ties: the lowest n) until B are left, in the
-    order in which they were picked. In the selection ``scores`` are the gains before the first pick (each row alone),
-    ``gains`` what each pick added, ``ids`` and ``positions`` both the rows' positions. A ``LazyRule`` is asked for its
-    best row at every step; the gains of a ``LimitedRule`` never add up to more than its limit, and coming near it is
-    noted, as is what a ``NotingRule`` has to say.
+    pick, or, by a ``KnowingRule``, known. No row is picked twice. A ``SizedRule`` is told the size of the batch. A
+    ``PruningRule`` picks ``over_selection`` times the batch, at most all rows, and then drops the one whose loss costs
+    least (ties: the lowest n) until B are left, in the order in which they were picked. In the selection ``scores`` are
+    the gains before the first pick (each row alone), ``gains`` what each pick added, ``ids`` and ``positions`` both the
+    rows' positions. A ``LazyRule`` is asked for its best row at every step; the gains of a ``LimitedRule`` never add up
+    to more than its limit, and coming near it is noted, as is what a ``NotingRule`` has to say.
 
     Greedy growth of a monotone submodular gain reaches 1 - 1/e of the best batch (Nemhauser, Wolsey and Fisher, 1978).
 
@@ -44,12 +44,12 @@ def grow(
         nothing = torch.empty(0, dtype=torch.float64)
         return Selection([], nothing, nothing, torch.empty(0, dtype=torch.int64))
 
+    rule = rule.of_size(batch_size) if isinstance(rule, SizedRule) else rule
     state = rule.init(rows, generator=generator)
     ceiling = limit = _limit(rule, state)
     if given is not None and len(given):
         state = rule.know(state, given) if isinstance(rule, KnowingRule) else rule.take(state, given)
         limit = _limit(rule, state)
-    start = state
 
     alone = rule.gains(state)
     open_ = torch.ones(len(rows), dtype=torch.bool, device=alone.device)
@@ -67,8 +67,7 @@ def grow(
         gains.append(gain)
     if isinstance(rule, PruningRule) and len(positions) > batch_size:
         state = rule.take(state, rows[positions[-1:]])
-        positions = _pruned(rule, state, rows, positions, batch_size)
-        gains = _replayed(rule, start, rows, positions)
+        positions, gains = _pruned(rule, state, rows, positions, batch_size)
 
     return Selection(
         ids=positions,
@@ -88,27 +87,20 @@ def _size(rule: GreedyRule[State], batch_size: int, num_rows: int) -> int:
 
 def _pruned(
     rule: PruningRule[State], state: State, rows: Shaped[Tensor, "N ..."], taken: list[int], batch_size: int
-) -> list[int]:
-    """The B rows left when, one by one, those that cost least to lose are dropped."""
+) -> tuple[list[int], list[float]]:
+    """The B rows left when, one by one, those that cost least to lose are dropped; and what each adds to those before
+    it, which is what it costs to lose it when those after it are lost too."""
     state = rule.narrowed(state, torch.tensor(taken, device=rows.device))
     kept = list(range(len(taken)))
     while len(kept) > batch_size:
         costs = rule.costs(state)[kept].tolist()
         least = min(range(len(kept)), key=lambda place: (costs[place], taken[kept[place]]))
         state = rule.drop(state, rows[[taken[kept.pop(least)]]])
-    return [taken[place] for place in kept]
-
-
-def _replayed(
-    rule: PruningRule[State], start: State, rows: Shaped[Tensor, "N ..."], positions: list[int]
-) -> list[float]:
-    """What each of these rows adds to those before it."""
-    state = rule.narrowed(start, torch.tensor(positions, device=rows.device))
-    gains = []
-    for place, position in enumerate(positions):
-        gains.append(float(rule.gains(state)[place]))
-        state = rule.take(state, rows[[position]])
-    return gains
+    gains: list[float] = []
+    for place in reversed(kept):
+        gains.insert(0, float(rule.costs(state)[place]))
+        state = rule.drop(state, rows[[taken[place]]])
+    return [taken[place] for place in kept], gains
 
 
 def _best(

@@ -255,3 +255,28 @@ def test_a_knowing_rule_is_told_what_is_given():
     rows, known = sets("ab", "cde", "f"), sets("cde", "ce")
     assert grow(Cover(), rows, 3, given=known, generator=Generator()).gains.tolist() == [2.0, 1.0, 0.0]
     assert grow(Knowing(), rows, 3, given=known, generator=Generator()).gains.tolist() == [2.0, 1.0, 1.0]
+
+
+@dataclass(frozen=True)
+class Sized:
+    """Every row is worth the size of the batch."""
+
+    size: int = 0
+
+    def of_size(self, batch_size: int, /) -> "Sized":
+        return Sized(batch_size)
+
+    def init(self, rows: Tensor, /, *, generator: Generator) -> Tensor:
+        return rows
+
+    def gains(self, state: Tensor, /) -> Tensor:
+        return torch.full((len(state),), float(self.size))
+
+    def take(self, state: Tensor, points: Tensor, /) -> Tensor:
+        return state
+
+
+def test_a_sized_rule_is_told_the_size_of_the_batch():
+    selection = grow(Sized(), torch.zeros(5, 1), 3, generator=Generator())
+    assert selection.ids == [0, 1, 2]
+    assert selection.gains.tolist() == [3.0, 3.0, 3.0]
