@@ -209,7 +209,7 @@ class PruningRule(GreedyRule[State], Protocol[State]):
         ...
 
     def costs(self, state: State, /) -> Float[Tensor, "N"]:
-        """What dropping each row would lose, and so what it added, had it been taken last; no number for rows dropped."""
+        """What dropping each row would lose, and so what it added if taken last; no number for rows dropped."""
         ...
 
     def drop(self, state: State, points: Shaped[Tensor, "P ..."], /) -> State:
