@@ -8,11 +8,12 @@ from torch import Tensor
 
 ELEMENTS = 2**22  # of rows looked at together: 32 MiB in float64
 LEAST = 1e-12  # of a trace: variances below this share of it are lost in the rounding of a Cholesky factor
+MOST = 1e-6  # of a trace: a matrix that needs more is no covariance
 
 
-def blocks(num_rows: int, width: int, elements: int = ELEMENTS) -> list[slice]:
+def blocks(num_rows: int, width: int, elements: int | None = None) -> list[slice]:
     """Rows that are looked at together, when each needs so many numbers."""
-    step = max(1, elements // max(1, width))
+    step = max(1, (elements or ELEMENTS) // max(1, width))
     return [slice(start, start + step) for start in range(0, num_rows, step)]
 
 
@@ -34,16 +35,15 @@ def noisy_cholesky(
     ``noise`` is σ. A σ² below 1e-12 of the trace of K is raised to that (to 1 where K is 0 and σ² cannot matter), so
     that the two ways to write a posterior, by K and by its features, which have the same trace, stay the same.
 
-    Raises ValueError for a noise that is not a number of at least 0 and for K with NaN or infinities.
+    Raises ValueError for K with NaN or infinities, and for K that is not positive semi-definite.
     """
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"noise is the standard deviation of labels, a number of at least 0, but it is {noise}")
+    noise = float(noise)
     trace = float(matrix.diagonal().sum())
     if not math.isfinite(trace):
         raise ValueError("the kernel between known points must be finite, but its trace is not; check the rows")
     variance = max(noise**2, LEAST * trace) or 1.0
     factor, failed = torch.linalg.cholesky_ex(_plus(matrix, variance))
-    while bool(failed) and variance < trace:
+    while bool(failed) and variance < MOST * trace:
         variance *= 10
         factor, failed = torch.linalg.cholesky_ex(_plus(matrix, variance))
     if bool(failed):

@@ -1,6 +1,5 @@
 """Sparse approximation of a log-posterior by its gradients: how alike two labels pull at the weights."""
 
-import math
 from dataclasses import dataclass, replace
 
 from torch import Generator
@@ -8,6 +7,7 @@ from torch import Generator
 from bayesal.recipe import recipe
 from bayesal.representations.beside import side_by_side
 from bayesal.representations.combined import Product, Scaled
+from bayesal.representations.door import check_noise
 from bayesal.representations.posterior import posterior
 from bayesal.representations.represented import Represented
 
@@ -21,7 +21,7 @@ class ACSGrad:
     __repr__ = recipe
 
     def __post_init__(self) -> None:
-        check_noise(self.noise)
+        check_noise(self.noise, zero=False)
 
     def __call__(self, represented: Represented, /, *, generator: Generator) -> Represented:
         known = posterior(self.noise)(represented, generator=generator)
@@ -30,7 +30,7 @@ class ACSGrad:
 
 
 def acs_grad(noise: float | int) -> ACSGrad:
-    """k(x, x') k_post(x, x') / σ⁴ = E[∇L(x)·∇L(x')], L the expected log-likelihood of a label, weights from the posterior.
+    """k(x, x') k_post(x, x') / σ⁴ = E[∇L(x)·∇L(x')], L the expected log-likelihood of a label at posterior weights.
 
     ``noise``: σ, a standard deviation. The features are products of φ and φ_post, D² of them, so this is a kernel that
     reads both side by side; ``sketch(p)`` after it makes p features of it, where the kernel was one of features.
@@ -39,9 +39,3 @@ def acs_grad(noise: float | int) -> ACSGrad:
     Raises ValueError for a noise that is not above 0, and what ``posterior`` raises.
     """
     return ACSGrad(noise)
-
-
-def check_noise(noise: float | int) -> None:
-    """Raises ValueError unless it is a number above 0."""
-    if not 0 < noise < math.inf:
-        raise ValueError(f"noise is the standard deviation of labels, a number above 0, but it is {noise}")

@@ -10,8 +10,7 @@ from jaxtyping import Float, Shaped
 from torch import Generator, Tensor
 
 from bayesal.recipe import recipe
-from bayesal.representations.acs_grad import check_noise
-from bayesal.representations.door import as_features, check_finite, wide
+from bayesal.representations.door import as_features, check_finite, check_noise, wide
 from bayesal.representations.mapped import mapped
 from bayesal.representations.posterior import shrinking
 from bayesal.representations.represented import Represented
@@ -31,7 +30,7 @@ class ACSRandom:
 
     def __post_init__(self) -> None:
         check_dimension(self.dimension)
-        check_noise(self.noise)
+        check_noise(self.noise, zero=False)
 
     def __call__(self, represented: Represented, /, *, generator: Generator) -> Represented:
         represented = as_features(represented, "acs_rf")

@@ -64,6 +64,13 @@ def as_features(represented: Represented, what: str) -> Represented:
     return checked(replace(represented, kernel=None))
 
 
+def check_noise(noise: float | int, *, zero: bool = True) -> None:
+    """Raises ValueError unless it is a number above 0 (or 0, with ``zero``)."""
+    if not (0 <= noise < math.inf and (zero or noise > 0)):
+        least = "of at least" if zero else "above"
+        raise ValueError(f"noise is the standard deviation of labels, a number {least} 0, but it is {noise}")
+
+
 def wide(dtype: torch.dtype) -> torch.dtype:
     """Rows come back as they were given, but never in half precision."""
     return torch.promote_types(dtype, torch.float32)

@@ -1,6 +1,7 @@
 """A kernel given labels at some points, where there are no features or too many: k - zᵀz' with z = L⁻¹ k(X, x)."""
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from jaxtyping import Float, Shaped
@@ -72,9 +73,7 @@ def given(represented: Represented, on: str, noise: float | int) -> Represented:
     rows that are no floats, the kernel computes z whenever it is asked.
     """
     represented = checked(as_kernel(represented))
-    kernel, points = represented.kernel, represented.known if on == "known" else represented.rows
-    if kernel is None or not len(points):
-        return represented
+    kernel, points = cast(Kernel, represented.kernel), represented.known if on == "known" else represented.rows
     if len(points) ** 2 > REMEMBERED:
         raise ValueError(
             f"a posterior by the kernel factors a matrix of all points that are given, but there are {len(points)}; "
@@ -91,7 +90,7 @@ def given(represented: Represented, on: str, noise: float | int) -> Represented:
         return conditioned
 
     def beside(rows: Shaped[Tensor, "N ..."]) -> Float[Tensor, "N D"]:
-        return torch.cat([rows.flatten(1).double(), explained.told(rows)], 1)
+        return torch.cat([rows.reshape(len(rows), size).double(), explained.told(rows)], 1)
 
     return replace(
         conditioned,

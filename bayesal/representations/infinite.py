@@ -75,8 +75,8 @@ def nngp(depth: int = 3, weight_variance: float | int = 2.0, bias_variance: floa
 
     k₁ = sw xᵀx' / D + sb and k_l+1 = sw T + sb with T = √(a c) (√(1 - ρ²) + (π - t) ρ) / 2π, ρ = cos t = k_l / √(a c),
     a and c the variances k_l of x and x' (T = a / 2 on the diagonal). ``weight_variance``: sw, that of weights times
-    their number; ``bias_variance``: sb. By default a variance is the same at all depths, sw = 2 and sb = 0; then the kernel
-    does not see a network's biases, and scales with the inputs.
+    their number; ``bias_variance``: sb. By default a variance is the same at all depths, sw = 2 and sb = 0; then
+    kernels grow with the square of the inputs' scale, as they do without biases.
 
     Everything is float64. Raises ValueError for settings out of range and for inputs with NaN. Cho and Saul (2009); Lee
     et al. (2018).

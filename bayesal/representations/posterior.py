@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from jaxtyping import Float, Shaped
 from torch import Generator, Tensor
@@ -10,7 +9,7 @@ from torch.linalg import solve_triangular
 
 from bayesal.numerics.linalg import noisy_cholesky, second_moment
 from bayesal.recipe import recipe
-from bayesal.representations.door import as_features, has_features, wide
+from bayesal.representations.door import as_features, check_noise, checked, has_features, wide
 from bayesal.representations.given import given
 from bayesal.representations.mapped import mapped
 from bayesal.representations.represented import Represented
@@ -24,15 +23,22 @@ class Condition:
     """The kernel given labels with noise at the known rows, or at the rows to choose from; see :func:`posterior`."""
 
     noise: float | int
-    on: Literal["known", "pool"] = "known"
+    on: str = "known"
     scaled: bool = False
 
     __repr__ = recipe
+
+    def __post_init__(self) -> None:
+        check_noise(self.noise)
+        if self.on not in ("known", "pool"):
+            raise ValueError(f'posterior is on the "known" rows or on the "pool", but on is {self.on!r}')
 
     def __call__(self, represented: Represented, /, *, generator: Generator) -> Represented:
         if self.scaled:
             represented = scale()(represented, generator=generator)
         points = represented.known if self.on == "known" else represented.rows
+        if not len(points):
+            return checked(represented)
         if not by_features(represented, len(points)):
             return given(represented, self.on, self.noise)
         represented = as_features(represented, "posterior")
@@ -46,7 +52,7 @@ class Condition:
         )
 
 
-def posterior(noise: float | int, *, on: Literal["known", "pool"] = "known", scaled: bool = False) -> Condition:
+def posterior(noise: float | int, *, on: str = "known", scaled: bool = False) -> Condition:
     """k(x, x') - k(x, X) (k(X, X) + σ²I)⁻¹ k(X, x'), X the known rows: what labels at X leave unknown.
 
     ``noise``: σ, the standard deviation of labels around the function, in units of the kernel's square root (not a

@@ -66,7 +66,7 @@ def _squared_norms(rows: Shaped[Tensor, "N D"]) -> Float[Tensor, "N"]:
     return Inner().variance(rows)
 
 
-def _times(rows: Shaped[Tensor, "N D"], factor: float) -> Shaped[Tensor, "N D"]:
+def _times(rows: Shaped[Tensor, "N D"], factor: float | int) -> Shaped[Tensor, "N D"]:
     if isinstance(rows, Kronecker):
         return Kronecker(rows.left * factor, rows.right)
     return rows.to(wide(rows.dtype)) * factor
