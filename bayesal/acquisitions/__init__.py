@@ -14,6 +14,10 @@ from bayesal.acquisitions.epig import epig_sampled as epig_sampled
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
+from bayesal.acquisitions.gradnorm import egl as egl
+from bayesal.acquisitions.gradnorm import entropy_gradnorm as entropy_gradnorm
+from bayesal.acquisitions.gradnorm import expected_gradnorm as expected_gradnorm
+from bayesal.acquisitions.gradnorm import fisher_trace as fisher_trace
 from bayesal.acquisitions.moments import moment_matched_bald as moment_matched_bald
 from bayesal.acquisitions.moments import moment_matched_entropy as moment_matched_entropy
 from bayesal.acquisitions.rho_loss import label_loss as label_loss

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from bayesal.methods.amounts import mu_bald, mu_rho_bald, propensity, rho_bald, rho_loss, tau_bald, variance
 from bayesal.methods.balancing import balance, balance_clustering, batch_balance, power_balance
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
+from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
 from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
 from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
@@ -27,8 +28,12 @@ __all__ = [
     "balentacq",
     "batch_balance",
     "batchbald",
+    "egl",
     "entropy",
     "epig",
+    "fisher_trace",
+    "gradnorm_entropy",
+    "gradnorm_expected",
     "jepig",
     "jepig_retrained",
     "joint_bald",

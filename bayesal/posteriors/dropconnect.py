@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution
 
@@ -13,6 +14,7 @@ from bayesal.networks.dropconnect import dropped_connections
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses, finite
 from bayesal.posteriors.points import Points
+from bayesal.posteriors.trained import TrainedNetwork
 from bayesal.types import Inputs
 
 STATE_BYTES = 2**28  # of masked weights held at once: more hypotheses are made and evaluated block by block
@@ -38,6 +40,7 @@ class DropConnect:
             )
         self.network = network
         self.likelihood = likelihood
+        self._trained = TrainedNetwork(network, likelihood)
 
     def draw(self, num_hypotheses: int, *, generator: Generator) -> "DropConnectHypotheses":
         """K fixed functions: a copy of the network as it is now, and one 64-bit seed for all masks."""
@@ -50,6 +53,19 @@ class DropConnect:
     def state(self) -> dict[str, Tensor]:
         """The network's parameters and buffers by name, for saving; not copies."""
         return {name: value for name, value in self.network.state_dict().items() if isinstance(value, Tensor)}
+
+    @property
+    def trainable(self) -> frozenset[str]:
+        """The names of the parameters that are learned (see ``TrainedNetwork``)."""
+        return self._trained.trainable
+
+    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]:
+        """The network with all its connections: logits, or the means of amounts (see ``TrainedNetwork``)."""
+        return self._trained.forward(state, inputs)
+
+    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]:
+        """The inputs of the last linear layer, with all connections."""
+        return self._trained.embed(inputs)
 
 
 class DropConnectHypotheses:

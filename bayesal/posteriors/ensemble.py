@@ -1,6 +1,7 @@
 """Deep ensembles: the hypotheses are networks that were trained independently."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain, combinations
 
 import torch
@@ -9,6 +10,7 @@ from torch import Generator, Tensor, nn
 from bayesal.likelihoods import Likelihood, categorical
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
+from bayesal.posteriors.trained import TrainedNetwork, trainable_names
 
 
 class DeepEnsemble:
@@ -44,6 +46,7 @@ class DeepEnsemble:
                     "start each member from another seed"
                 )
         self._network = frozen_copy(members[0])
+        self._trainable = trainable_names(members[0])
         self.num_members = len(members)
         self.likelihood = likelihood
 
@@ -61,6 +64,19 @@ class DeepEnsemble:
     def state(self) -> dict[str, Tensor]:
         """Parameters and buffers by name, for saving: with a leading M where members differ, once where they agree."""
         return {**_tensors(self._network), **self._varying}
+
+    @cached_property
+    def members(self) -> tuple[TrainedNetwork, ...]:
+        """The networks, each by itself."""
+        return tuple(
+            TrainedNetwork(
+                self._network,
+                self.likelihood,
+                state={name: values[m] for name, values in self._varying.items()},
+                trainable=self._trainable,
+            )
+            for m in range(self.num_members)
+        )
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:

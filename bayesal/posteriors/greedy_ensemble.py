@@ -9,6 +9,7 @@ from bayesal.likelihoods import Likelihood, categorical
 from bayesal.numerics.divergence import Divergence, check_divergence
 from bayesal.posteriors.ensemble import DeepEnsemble
 from bayesal.posteriors.network import NetworkHypotheses
+from bayesal.posteriors.trained import TrainedNetwork
 
 
 class GreedyEnsemble:
@@ -65,3 +66,8 @@ class GreedyEnsemble:
     def state(self) -> dict[str, Tensor]:
         """Parameters and buffers by name, for saving: with a leading M where members differ, once where they agree."""
         return self._ensemble.state
+
+    @property
+    def members(self) -> tuple[TrainedNetwork, ...]:
+        """The networks, each by itself."""
+        return self._ensemble.members

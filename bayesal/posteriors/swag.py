@@ -1,6 +1,7 @@
 """SWAG: a Gaussian around the average of the weights that a training with a high constant rate passes through."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from bayesal.likelihoods import Likelihood, categorical
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses
 from bayesal.posteriors.points import Points
+from bayesal.posteriors.trained import TrainedNetwork
 from bayesal.posteriors.weight_walks.batch_norm import recomputed, tracked
 from bayesal.posteriors.weight_walks.weight_moments import WeightMoments
 from bayesal.types import Inputs
@@ -91,6 +93,15 @@ class SWAG:
             "swag.variance": moments.variance,
             "swag.deviations": moments.deviations,
         }
+
+    @cached_property
+    def members(self) -> tuple[TrainedNetwork]:
+        """One network: with the mean weights, and where it has batch normalisation, with the statistics under them."""
+        mean = {name: weights[None] for name, weights in self.moments.named_mean().items()}
+        if self._points is not None:
+            mean |= recomputed(self._network, mean, self._points)
+        state = {name: values[0] for name, values in mean.items()}
+        return (TrainedNetwork(self._network, self.likelihood, state=state, trainable=tuple(self.moments.shapes)),)
 
     @classmethod
     def fit(

@@ -83,15 +83,23 @@ class WeightMoments:
         """θ ~ N(θ̄, ½ (Σ_diag + DᵀD / (R - 1))), or N(θ̄, Σ_diag) for R < 2 columns; by name, with a leading K."""
         deviations, columns = self.deviations, len(self._deviations)
         spread = (self.variance / (2 if columns > 1 else 1)).sqrt()
-        names, sizes = list(self.shapes), [shape.numel() for shape in self.shapes.values()]
         drawn = torch.empty((num_draws, len(self.mean)), dtype=self.dtype, device=self.mean.device)
         for row in drawn:
             theta = self.mean + spread * _normal(len(self.mean), generator).to(self.mean)
             if columns > 1:
                 theta += _normal(columns, generator).to(deviations) @ deviations / sqrt(2 * (columns - 1))
             row.copy_(theta)
-        pieces = drawn.split(sizes, dim=1)
-        return {name: piece.reshape(-1, *self.shapes[name]) for name, piece in zip(names, pieces, strict=True)}
+        return self._named(drawn)
+
+    def named_mean(self) -> dict[str, Tensor]:
+        """θ̄ by name, in the network's own type."""
+        return {name: values[0] for name, values in self._named(self.mean[None].to(self.dtype)).items()}
+
+    def _named(self, weights: Float[Tensor, "K P"]) -> dict[str, Tensor]:
+        pieces = weights.split([shape.numel() for shape in self.shapes.values()], dim=1)
+        return {
+            name: piece.reshape(-1, *shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
+        }
 
 
 def _normal(size: int, generator: Generator) -> Tensor:
