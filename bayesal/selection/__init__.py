@@ -14,6 +14,7 @@ from bayesal.selection.greedy import grow as grow
 from bayesal.selection.jepig import JEPIG as JEPIG
 from bayesal.selection.kbald import KBALD as KBALD
 from bayesal.selection.logdetmi import LogDetMI as LogDetMI
+from bayesal.selection.max_diag import MaxDiag as MaxDiag
 from bayesal.selection.power import power as power
 from bayesal.selection.power import softmax as softmax
 from bayesal.selection.power import softrank as softrank

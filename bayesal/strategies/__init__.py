@@ -10,6 +10,7 @@ from bayesal.strategies.either import Either as Either
 from bayesal.strategies.gaussian import GrowMoments as GrowMoments
 from bayesal.strategies.gaussian import GrowSamples as GrowSamples
 from bayesal.strategies.paired import Paired as Paired
+from bayesal.strategies.represent import Represent as Represent
 from bayesal.strategies.retrained import Retrained as Retrained
 from bayesal.strategies.rho import ReducibleLoss as ReducibleLoss
 from bayesal.strategies.single import Blind as Blind

@@ -4,9 +4,11 @@ from bayesal.views.causal import Causal as Causal
 from bayesal.views.causal import Propensity as Propensity
 from bayesal.views.conceivable import Conceivable as Conceivable
 from bayesal.views.conceivable import Conceives as Conceives
+from bayesal.views.embedded import Embedded as Embedded
 from bayesal.views.features import Features as Features
 from bayesal.views.gradients import Gradients as Gradients
 from bayesal.views.gradnorm import GradNorm as GradNorm
+from bayesal.views.inputs import Inputs as Inputs
 from bayesal.views.last_layer import LastLayer as LastLayer
 from bayesal.views.last_layer import LastLayerGradients as LastLayerGradients
 from bayesal.views.moments import MomentScore as MomentScore
