@@ -16,4 +16,9 @@ from bayesal.representations.posterior import posterior as posterior
 from bayesal.representations.represented import Represented as Represented
 from bayesal.representations.represented import Transform as Transform
 from bayesal.representations.scale import scale as scale
+from bayesal.representations.signatures import gradient_signatures as gradient_signatures
+from bayesal.representations.signatures import label_model as label_model
+from bayesal.representations.signatures import log_likelihood_signatures as log_likelihood_signatures
+from bayesal.representations.signatures import loss_signatures as loss_signatures
+from bayesal.representations.signatures import regression_signatures as regression_signatures
 from bayesal.representations.sketch import sketch as sketch
