@@ -17,16 +17,22 @@ class Blockwise(ABC):
 
     def variance(self, rows: Shaped[Tensor, "N ..."], /) -> Float[Tensor, "N"]:
         """k(n, n)."""
+        parts = blocks(len(rows), self.numbers(rows), ELEMENTS)
+        if len(parts) == 1:
+            return self.block_variance(_double(rows))
         result = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
-        for some in blocks(len(rows), self.numbers(rows), ELEMENTS):
+        for some in parts:
             result[some] = self.block_variance(_double(rows[some]))
         return result
 
     def covariance(self, rows: Shaped[Tensor, "N ..."], points: Shaped[Tensor, "P ..."], /) -> Float[Tensor, "N P"]:
         """k(n, p)."""
         points = _double(points.to(rows.device))
+        parts = blocks(len(rows), max(self.numbers(rows), len(points)), ELEMENTS)
+        if len(parts) == 1:
+            return self.block_covariance(_double(rows), points)
         result = torch.empty(len(rows), len(points), dtype=torch.float64, device=rows.device)
-        for some in blocks(len(rows), max(self.numbers(rows), len(points)), ELEMENTS):
+        for some in parts:
             result[some] = self.block_covariance(_double(rows[some]), points)
         return result
 

@@ -62,8 +62,8 @@ def _to_mean_one(represented: Represented) -> float:
 
 def _squared_norms(rows: Shaped[Tensor, "N D"]) -> Float[Tensor, "N"]:
     if isinstance(rows, Kronecker):
-        return Inner().variance(rows.left) * Inner().variance(rows.right)
-    return Inner().variance(rows)
+        return Inner().variance(rows.left.double()) * Inner().variance(rows.right.double())
+    return Inner().variance(rows.double())  # a float32 norm ends at 1e19
 
 
 def _times(rows: Shaped[Tensor, "N D"], factor: float | int) -> Shaped[Tensor, "N D"]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
@@ -50,6 +50,7 @@ def test_the_worked_numbers(represented: Represented):
     assert seen.notes == ()
 
 
+@settings(max_examples=40)
 @given(seed=seeds, noise=st.floats(1e-3, 10), on=st.sampled_from(["known", "pool"]), count=st.integers(1, 9))
 def test_by_features_and_by_kernels_it_is_the_formula(seed: int, noise: float, on: str, count: int):
     prior = some_points(seed, known=count)
@@ -69,6 +70,7 @@ def laplace_free(represented: Represented):
     return ntk(1, float(represented.rows.shape[1]), 0.0)
 
 
+@settings(max_examples=40)
 @given(seed=seeds, kernel=st.sampled_from([laplace(), ntk(3, 1.5, 0.2)]), noise=st.floats(1e-2, 3))
 def test_kernels_without_features_are_conditioned_alike(seed: int, kernel, noise: float):
     prior = replace(some_points(seed), kernel=kernel)
@@ -78,6 +80,7 @@ def test_kernels_without_features_are_conditioned_alike(seed: int, kernel, noise
     np.testing.assert_allclose(variances(seen).numpy(), expected.diagonal(), rtol=1e-6, atol=1e-9)
 
 
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_rows_that_are_not_remembered_say_the_same(seed: int):
     prior = replace(some_points(seed), kernel=laplace())
@@ -133,6 +136,7 @@ def test_products_of_rows_are_conditioned_as_if_written_down(dimensions: int):
     np.testing.assert_allclose(matrix(seen).numpy(), expected, rtol=1e-8, atol=1e-10)
 
 
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_scaled_is_scale_first(seed: int):
     prior = some_points(seed)
@@ -140,6 +144,7 @@ def test_scaled_is_scale_first(seed: int):
     assert torch.equal(once.rows, twice.rows)
 
 
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_labels_never_add_variance_and_noiseless_ones_leave_none(seed: int):
     prior = replace(some_points(seed), kernel=laplace())
