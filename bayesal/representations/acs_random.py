@@ -116,9 +116,14 @@ def _expected_noise(represented: Represented, shrink: Rows, variance: float) -> 
     """b / a: one over the mean precision."""
     size = len(represented.known)
     labels = torch.zeros(0) if represented.labels is None and not size else represented.labels
-    if labels is None or labels.numel() != size or labels.is_complex():
+    if labels is None or labels.numel() != size:
         seen = "there are none" if labels is None else f"they have the shape {tuple(labels.shape)}"
         raise ValueError(f"acs_rf_hyper needs the labels of the {size} known points, one amount each, but {seen}")
+    if not labels.is_floating_point():
+        raise ValueError(
+            f"acs_rf_hyper needs labels that are amounts, but these are {labels.dtype}, as classes are; use acs_rf for "
+            "classes, or make amounts floats"
+        )
     amounts = labels.detach().reshape(size).to(represented.known.device).double()
     check_finite(amounts, "labels")
     told = shrink(represented.known) * variance**-0.5

@@ -69,7 +69,7 @@ def posterior(noise: float | int, *, on: str = "known", scaled: bool = False) ->
 
 def by_features(represented: Represented, num_points: int) -> bool:
     """Whether to work with features: where there are any and not too many."""
-    return has_features(represented) and represented.rows[:0].flatten(1).shape[1] <= max(FEATURES, 3 * num_points)
+    return has_features(represented) and represented.rows.shape[1:].numel() <= max(FEATURES, 3 * num_points)
 
 
 def shrinking(

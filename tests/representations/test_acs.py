@@ -148,11 +148,11 @@ def test_random_features_with_learned_noise_have_the_mean_of_gaussian_weights():
     np.testing.assert_allclose(seen, expected, rtol=0.02)
 
 
-def test_labels_in_a_column_or_of_whole_numbers_are_the_same_labels():
+def test_labels_in_a_column_or_in_float32_are_the_same_labels():
     prior = some_points(2)
-    whole = torch.tensor([1, 2, 3, 4, 5])
-    expected = applied(acs_rf_hyper(4), replace(prior, labels=whole.double())).rows
-    for labels in (whole, whole[:, None], whole.float()):
+    exact = torch.tensor([1, 2, 3, 4, 5], dtype=torch.float64)
+    expected = applied(acs_rf_hyper(4), replace(prior, labels=exact)).rows
+    for labels in (exact[:, None], exact.float()):
         assert torch.equal(applied(acs_rf_hyper(4), replace(prior, labels=labels)).rows, expected)
 
 
@@ -209,6 +209,10 @@ def test_bad_input_gets_a_sentence():
         (
             lambda: applied(acs_rf_hyper(5), replace(CARD, labels=torch.zeros(2, 3))),
             r"but they have the shape \(2, 3\)",
+        ),
+        (
+            lambda: applied(acs_rf_hyper(5), replace(CARD, labels=LABELS.long())),
+            "labels that are amounts, but these are",
         ),
         (lambda: applied(acs_rf_hyper(5), replace(CARD, labels=LABELS * torch.nan)), "labels must be finite numbers"),
         (lambda: applied(acs_rf(5), replace(CARD, rows=POOL * torch.nan)), "rows must be finite numbers"),

@@ -1,4 +1,4 @@
-"""Choosing with a posterior is choosing with the prior when the known points are given (Holzmüller et al., identity 2)."""
+"""Choosing with a posterior is choosing with the prior when known points are given: the card's identity 2."""
 
 import numpy as np
 import pytest

@@ -212,6 +212,7 @@ def test_bad_input_gets_a_sentence():
         (lambda: applied(posterior(1.0), Represented(KNOWN * torch.nan, POOL)), "the known rows must be finite"),
         (lambda: applied(posterior(1.0), Represented(KNOWN, POOL * torch.inf)), "rows must be finite numbers"),
         (lambda: applied(posterior(1.0), Represented(KNOWN[..., None], POOL[..., None])), "posterior needs features"),
+        (lambda: applied(posterior(1.0), Represented(KNOWN[0], POOL[0])), "posterior needs features"),
         (lambda: applied(posterior(1.0), Represented(KNOWN.int(), POOL.int())), "posterior needs features"),
         (lambda: Represented(KNOWN[:, :1], POOL), "known rows and rows must be of one kind"),
         (lambda: Represented(KNOWN.float(), POOL), "known rows and rows must be of one kind"),
