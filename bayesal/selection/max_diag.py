@@ -12,7 +12,7 @@ from bayesal.types import Kernel
 
 @dataclass(frozen=True)
 class MaxDiag:
-    """gain(n) = k(n, n): the rows that vary most, whatever else is taken (BALD in the words of Holzmüller et al., 2023).
+    """gain(n) = k(n, n): the rows that vary most, whatever else is taken (as BALD; Holzmüller et al., 2023).
 
     Rows are features ``N D``, k their inner products, or whatever ``kernel`` reads. Raises ValueError for rows the
     kernel cannot read, and for variances that are not finite.
