@@ -11,6 +11,7 @@ from bayesal.acquisitions.causal import tau_bald as tau_bald
 from bayesal.acquisitions.class_prior import class_prior_weights as class_prior_weights
 from bayesal.acquisitions.epig import epig as epig
 from bayesal.acquisitions.epig import epig_sampled as epig_sampled
+from bayesal.acquisitions.exact_lookahead import exact_look_ahead as exact_look_ahead
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
@@ -18,10 +19,12 @@ from bayesal.acquisitions.gradnorm import egl as egl
 from bayesal.acquisitions.gradnorm import entropy_gradnorm as entropy_gradnorm
 from bayesal.acquisitions.gradnorm import expected_gradnorm as expected_gradnorm
 from bayesal.acquisitions.gradnorm import fisher_trace as fisher_trace
+from bayesal.acquisitions.lookahead import LookAhead as LookAhead
 from bayesal.acquisitions.moments import moment_matched_bald as moment_matched_bald
 from bayesal.acquisitions.moments import moment_matched_entropy as moment_matched_entropy
 from bayesal.acquisitions.rho_loss import label_loss as label_loss
 from bayesal.acquisitions.rho_loss import rho_loss as rho_loss
+from bayesal.acquisitions.sequential_lookahead import sequential_look_ahead as sequential_look_ahead
 from bayesal.acquisitions.uncertainty import entropy as entropy
 from bayesal.acquisitions.uncertainty import expected_entropy as expected_entropy
 from bayesal.acquisitions.uncertainty import least_confidence as least_confidence
