@@ -18,7 +18,7 @@ Forward: TypeAlias = Callable[[dict[str, Tensor], Inputs], Tensor]
 Objective: TypeAlias = Callable[[Tensor], Tensor]
 """Outputs ``N C ...`` to one number a point, made of its own outputs alone."""
 
-BYTES = 2**28  # of gradients, and of what they are computed from, at once
+BYTES = 2**25  # of gradients written down at once: there is more to a pass than them
 
 
 def per_point_gradients(
@@ -49,11 +49,11 @@ def gradients_by_point(
         alone = tree_map(lambda part: part[None], point)
         return output(forward(fixed | parameters, alone)).squeeze(0)
 
-    numbers = sum(parameter.numel() * parameter.element_size() for parameter in own.values())
+    each = sum(parameter.numel() * parameter.element_size() for parameter in own.values())
     try:
         with warnings.catch_warnings():  # an operation vmap has no rule for is looped on its own: no slower than ours
             warnings.filterwarnings("ignore", message="There is a performance drop")
-            return vmap(grad(value), in_dims=(None, 0), chunk_size=max(1, BYTES // (8 * numbers)))(own, inputs)
+            return vmap(grad(value), in_dims=(None, 0), chunk_size=max(1, BYTES // each))(own, inputs)
     except Exception:  # if it is the function that is at fault, the loop says so
         rows = [_alone(value, own, point_at(inputs, n)) for n in range(count_of(inputs))]
         return {name: torch.stack([row[name] for row in rows]) for name in names}
@@ -91,6 +91,33 @@ def count_of(inputs: Inputs) -> int:
 def point_at(inputs: Inputs, n: int) -> Inputs:
     """The n-th point by itself, without the axis of points."""
     return tree_map(lambda part: part[n], inputs)
+
+
+def tolerance(values: Tensor) -> float:
+    return torch.finfo(values.dtype).eps ** 0.5
+
+
+def check_outputs(outputs: Tensor) -> None:
+    if not isinstance(outputs, Tensor) or outputs.ndim < 2 or not outputs.is_floating_point():
+        seen = f"{outputs.dtype} of shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs)
+        raise ValueError(f"forward(state, inputs) must give outputs (N, C), but it gave {seen}")
+    broken = int((~outputs.isfinite().flatten(1).all(1)).sum())
+    if broken:
+        raise ValueError(
+            f"the network's outputs are NaN or infinite for {broken} of {len(outputs)} points; look at its weights and "
+            "at the scale of these inputs"
+        )
+    if not outputs.requires_grad:
+        raise ValueError("what forward(state, inputs) gives does not depend on what is trained in the state")
+
+
+def check_alone(alone: Tensor, among: Tensor) -> None:
+    near, scale = 10 * tolerance(alone), float(among.detach().abs().max())
+    if alone.shape != among.shape or not torch.allclose(alone, among, rtol=near, atol=near * scale):
+        raise ValueError(
+            "a point alone gives other outputs than among others, so it has no gradient of its own; put the network "
+            "into evaluation mode, and take batch normalisation that keeps running statistics"
+        )
 
 
 def _alone(value: Callable[[dict[str, Tensor], Inputs], Tensor], own: dict[str, Tensor], point: Any) -> dict:

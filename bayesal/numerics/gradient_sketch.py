@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from bayesal.numerics.gradients import Gradients
 from bayesal.numerics.layers import Use
 from bayesal.numerics.outer import blocks, projected, projected_matrices
+from bayesal.numerics.weight_gradients import Gradients
 
 
 @dataclass(frozen=True, eq=False)

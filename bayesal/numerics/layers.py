@@ -47,11 +47,12 @@ class Use:
 
     def size(self, columns: int) -> int:
         """Numbers in the factors of one point, and in ``columns`` projections of them."""
-        channels, positions = self.output.shape[1], self.output[0, 0].numel()
-        given = self.given[0].numel()
+        given, output = self.given[0].numel(), self.output[0].numel()
+        channels = self.output.shape[1 if isinstance(self.layer, CONVOLUTIONS) else -1]
+        positions = output // channels
         if isinstance(self.layer, CONVOLUTIONS):
             given = self.given.shape[1] * torch.Size(self.layer.kernel_size).numel() * positions
-        return given + self.output[0].numel() + columns * max(positions, channels)
+        return given + output + columns * (max(positions, channels) if positions > 1 else 1)
 
     def factors(self, delta: Tensor, points: slice) -> tuple[Float[Tensor, "n G O T"], Float[Tensor, "n G I T"]]:
         """(δ, a) of these points: the gradient of the weight of group g is Σ_t δ_gt a_gtᵀ, from ``delta``, that of the
@@ -133,7 +134,8 @@ def _of_convolution(
 ) -> tuple[Float[Tensor, "n G O T"], Float[Tensor, "n G I T"]]:
     """A convolution is a product at every position with the window it sees there."""
     kernel, stride, dilation = tuple(layer.kernel_size), tuple(layer.stride), tuple(layer.dilation)
-    padded = F.pad(given, _padding(layer))
+    padding = _padding(layer)
+    padded = F.pad(given, padding) if any(padding) else given
     if isinstance(layer, nn.Conv1d):
         padded, kernel, stride, dilation = padded[:, :, None], (1, *kernel), (1, *stride), (1, *dilation)
     windows = F.unfold(padded, kernel, dilation=dilation, stride=stride)

@@ -12,7 +12,7 @@ from bayesal.data.pool import Pool
 from bayesal.numerics.gradient_sketch import GradientSketch
 from bayesal.numerics.gradients import PointGradients
 from bayesal.recipe import recipe
-from bayesal.types import Differentiable, Inputs, Kernel
+from bayesal.types import Differentiable, Inputs, Kernel, Look
 from bayesal.views.exact_gradients import exact
 from bayesal.views.networks import is_empty, networks_of, trained_state
 from bayesal.views.outputs import Outputs, check_outputs, objectives
@@ -95,3 +95,20 @@ class Sketched:
             with torch.no_grad():
                 rows = rows + self.sketch(gradients).to(rows.device) * signs
         return rows
+
+
+def jacobian_rows(network: Differentiable, output: Callable[[Tensor], Tensor]) -> Look:
+    """A look whose rows are ∇ output(forward(x_n)) in all that is trained and has a part in the outputs, ``N P``.
+
+    ``output`` maps outputs ``N C ...`` to one number a point, made of its own outputs alone.
+    """
+    gradients = PointGradients(network.forward, trained_state(network))
+
+    def look(inputs: Inputs) -> Tensor:
+        if is_empty(inputs):
+            return torch.empty(0, sum(gradients.state[name].numel() for name in gradients.names))
+        run = gradients(inputs)
+        with torch.no_grad():
+            return torch.cat(list(run.gradients(output).rows(gradients.names)), 1)
+
+    return look

@@ -13,7 +13,8 @@ from torch.nn.functional import logsigmoid
 from bayesal import acquisitions
 from bayesal.acquisitions.gradnorm import REDUCTIONS
 from bayesal.data.pool import Pool
-from bayesal.numerics.gradients import Gradients, PointGradients
+from bayesal.numerics.gradients import PointGradients
+from bayesal.numerics.weight_gradients import Gradients
 from bayesal.recipe import recipe
 from bayesal.types import Differentiable, Inputs, Look, Members
 from bayesal.views.features import embeddings

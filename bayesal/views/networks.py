@@ -1,16 +1,14 @@
 """The networks of a belief, and what is trained in them: what every view of gradients starts from."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent
 
 from bayesal.data.pool import Pool
 from bayesal.numerics.autodiff import count_of
-from bayesal.numerics.gradients import PointGradients
 from bayesal.numerics.layers import recording
 from bayesal.types import Differentiable, Inputs, Members, Posterior
 
@@ -42,17 +40,6 @@ def trained_state(network: Differentiable) -> dict[str, Tensor]:
     for name, leaf in leaves.items():
         leaf.requires_grad_(name in names and leaf.is_floating_point())
     return leaves
-
-
-def jacobian_rows(network: Differentiable, inputs: Inputs, output: Callable[[Tensor], Tensor]) -> Float[Tensor, "N P"]:
-    """∇ output(forward(x_n)) in all that is trained and has a part in the outputs, a row a point, P numbers each.
-
-    ``output`` maps outputs ``N C ...`` to one number a point, made of its own outputs alone.
-    """
-    gradients = PointGradients(network.forward, trained_state(network))
-    run = gradients(inputs)
-    with torch.no_grad():
-        return torch.cat(list(run.gradients(output).rows(gradients.names)), 1)
 
 
 def predictions_at_one(belief: Any, pool: Pool) -> Distribution | None:
