@@ -15,12 +15,16 @@ from bayesal.methods.balancing import balance, balance_clustering, batch_balance
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
+from bayesal.methods.looking_ahead import mlmoc
 from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
 from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
+from bayesal.methods.similar import similar
+from bayesal.methods.sparse import acs_fw, sparse_approximation
 from bayesal.methods.stochastic import powerbald, softmaxbald, softrankbald
 from bayesal.strategies import Strategy
 
 __all__ = [
+    "acs_fw",
     "alc",
     "balance",
     "balance_clustering",
@@ -41,6 +45,7 @@ __all__ = [
     "least_confidence",
     "margin",
     "mean_std",
+    "mlmoc",
     "mu_bald",
     "mu_rho_bald",
     "power_balance",
@@ -49,8 +54,10 @@ __all__ = [
     "random",
     "rho_bald",
     "rho_loss",
+    "similar",
     "softmaxbald",
     "softrankbald",
+    "sparse_approximation",
     "spn_entropy",
     "spn_variation_ratio",
     "tau_bald",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bayesal.numerics.kronecker import Kronecker
 
-ELEMENTS = 2**22  # numbers of float64 written down together: 32 MiB
+ELEMENTS = 2**18  # numbers of float64 written down together: 2 MiB stay in the cache
 
 
 def as_rows(rows: Tensor, name: str) -> Float[Tensor, "N m"]:

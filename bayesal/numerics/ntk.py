@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bayesal.numerics.autodiff import Objective, as_tensors, count_of
-from bayesal.numerics.gradients import Gradients, PointGradients
+from bayesal.numerics.gradients import PointGradients
 from bayesal.numerics.outer import written
+from bayesal.numerics.weight_gradients import Gradients
 from bayesal.types import Inputs
 
 CHUNK = 128  # points that go through the network at once, at most

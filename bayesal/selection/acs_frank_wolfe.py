@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from bayesal.numerics.along import as_rows, best_along, exact_products, lengths, products, total
 from bayesal.selection.door import check_batch_size
+from bayesal.types import Selection
 
 STEPS = 10  # times the batch: so many steps at most until the batch is full
 GONE = 1e-12  # of Σσ_n: a residual below is rounding
@@ -75,6 +76,20 @@ class ACSFrankWolfe:
             if not path.step(again=self.fill == "continue"):
                 break
         return path.coreset(batch_size)
+
+    def select(
+        self, rows: Shaped[Tensor, "N ..."], batch_size: int, *, generator: Generator | None = None
+    ) -> Selection:
+        """The batch with what explains it: ``gains`` are by how much the steps to each row brought the sum nearer."""
+        batch = self.solve(rows, batch_size)
+        positions = batch.positions
+        notes = (
+            f"{batch_size - batch.num_filled} weighted points come as near to the pool as Frank-Wolfe gets in "
+            f"{len(batch.steps)} steps, so the other {batch.num_filled} are those it would go to next",
+        )
+        return Selection(
+            positions.tolist(), self.scores(rows)[positions], batch.gains, positions, notes if batch.num_filled else ()
+        )
 
 
 class _Path:

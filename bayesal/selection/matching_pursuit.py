@@ -78,15 +78,16 @@ def _least(
     problem: SparseProblem, taken: list[int], candidates: Int[Tensor, "R"], bounds: Float[Tensor, "R"]
 ) -> tuple[int, float]:
     """The candidate with the least objective after refitting, and that: lowest bound first, while a bound is lower."""
-    order = bounds.argsort(stable=True)
-    best, lowest = -1, torch.inf
-    for position, bound in zip(candidates[order].tolist(), bounds[order].tolist(), strict=True):
-        if best >= 0 and bound >= lowest - SAME * abs(lowest):
+    bounds, best, lowest = bounds.clone(), -1, torch.inf
+    for _ in range(len(candidates)):
+        place = int(bounds.argmin())  # argmin gives the first of equals
+        if best >= 0 and float(bounds[place]) >= lowest - SAME * abs(lowest):
             break
-        support = _index([*taken, position])
+        support = _index([*taken, int(candidates[place])])
         objective = problem.objective(support, problem.refitted(support))
         if best < 0 or objective < lowest - SAME * abs(lowest):
-            best, lowest = position, objective
+            best, lowest = int(candidates[place]), objective
+        bounds[place] = torch.inf
     return best, lowest
 
 
@@ -98,7 +99,7 @@ def _column(
         return torch.zeros_like(left)
     shared = exact_products(problem.rows, problem.some(_index([position]))[0])
     for column in columns:
-        shared = shared - column[position] * column
+        shared.sub_(column, alpha=float(column[position]))
     return shared / left[position].sqrt()
 
 

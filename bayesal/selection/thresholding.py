@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 
 from bayesal.numerics.along import combined, products
 from bayesal.selection.door import check_batch_size
-from bayesal.selection.matching_pursuit import matching_pursuit
+from bayesal.selection.matching_pursuit import refitted_pursuit
 from bayesal.selection.sparse_problem import TINY, SparseBatch, SparseProblem
 
 STEPS = 300  # at most, of the descent and of the power iteration
@@ -17,13 +17,13 @@ CHANGE = 1e-5  # of the weights: less is none
 def proximal_iht(problem: SparseProblem, batch_size: int, *, generator: Generator) -> SparseBatch:
     """Gradient steps u = w - (1/L)(2Φ(Φᵀw - v) + 2β(w - 1)), L = 2(‖Φ‖² + β), each followed by :func:`proximal`.
 
-    Descent is local, so it starts once from w = 0 and once from :func:`matching_pursuit`; weights are fitted anew at
+    Descent is local, so it starts once from w = 0 and once from :func:`refitted_pursuit`; weights are fitted anew at
     the end, and the better batch is returned, the largest weight first. ``generator``: the first vector of the power
     iteration for ‖Φ‖. O(N m) a step. Raises ValueError for a batch below 0 or above N.
     """
     check_batch_size(batch_size, len(problem))
     lipschitz = 2 * (squared_norm(problem, generator=generator) + problem.beta) or 1.0
-    greedy = matching_pursuit(problem, batch_size)
+    greedy = refitted_pursuit(problem, batch_size)
     nothing = greedy.positions[:0], greedy.weights[:0]
     batches = [
         _descended(problem, batch_size, lipschitz, *start) for start in (nothing, (greedy.positions, greedy.weights))

@@ -9,10 +9,13 @@ from bayesal.strategies.either import ByTask as ByTask
 from bayesal.strategies.either import Either as Either
 from bayesal.strategies.gaussian import GrowMoments as GrowMoments
 from bayesal.strategies.gaussian import GrowSamples as GrowSamples
+from bayesal.strategies.lookahead import LookingAhead as LookingAhead
 from bayesal.strategies.paired import Paired as Paired
 from bayesal.strategies.represent import Represent as Represent
 from bayesal.strategies.retrained import Retrained as Retrained
 from bayesal.strategies.rho import ReducibleLoss as ReducibleLoss
+from bayesal.strategies.similar import LikeQueries as LikeQueries
 from bayesal.strategies.single import Blind as Blind
 from bayesal.strategies.single import Grow as Grow
 from bayesal.strategies.single import Pick as Pick
+from bayesal.strategies.sparse import Imitate as Imitate
