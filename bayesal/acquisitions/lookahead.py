@@ -78,8 +78,11 @@ class LookAhead:
         check_choice("objective", objective, OBJECTIVES)
         count, classes = self.current.shape
         step = max(1, ELEMENTS // max(1, count * (classes if objective == "agreement" else 1)))
-        seen = [self._some(slice(start, start + step), labels, objective) for start in range(0, count, step)]
-        return torch.cat(seen).masked_fill(self.known, 0) if seen else self.prior.new_empty(0)
+        scores = self.prior.new_empty(count)
+        for start in range(0, count, step):
+            columns = slice(start, start + step)
+            scores[columns] = self._some(columns, labels, objective)
+        return scores.masked_fill_(self.known, 0)
 
     @property
     def known(self) -> Bool[Tensor, "U"]:

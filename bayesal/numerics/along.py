@@ -3,7 +3,7 @@
 Rows are ``N m``, dense or :class:`~bayesal.numerics.kronecker.Kronecker`, whose products use the factors.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -27,7 +27,9 @@ def lengths(rows: Float[Tensor, "N m"], name: str) -> Float[Tensor, "N"]:
     if isinstance(rows, Kronecker):
         long = lengths(rows.left, name) * lengths(rows.right, name)
     else:
-        long = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+        long = rows.new_empty(len(rows), dtype=torch.float64)  # joining parts would fragment the heap
+        for some in _parts(rows):
+            long[some] = torch.linalg.vector_norm(rows[some], dim=1, dtype=torch.float64)
     bad = ~long.isfinite()
     if bool(bad.any()):
         raise ValueError(f"{name} must be finite numbers, but row {int(bad.nonzero()[0])} holds NaN or an infinity")
@@ -37,12 +39,14 @@ def lengths(rows: Float[Tensor, "N m"], name: str) -> Float[Tensor, "N"]:
 def total(rows: Float[Tensor, "N m"]) -> Float[Tensor, "m"]:
     """The sum of all rows, in float64."""
     if not isinstance(rows, Kronecker):
-        return rows.sum(0, dtype=torch.float64)
-    summed = rows.left.new_zeros(rows.left.shape[1], rows.right.shape[1], dtype=torch.float64)
-    step = _step(rows.right)
-    for left, right in zip(rows.left.split(step), rows.right.split(step), strict=True):
-        summed += left.double().mT @ right.double()
-    return summed.flatten()
+        summed = rows.new_zeros(rows.shape[1], dtype=torch.float64)
+        for some in _parts(rows):
+            summed += rows[some].sum(0, dtype=torch.float64)
+        return summed
+    matrix = rows.left.new_zeros(rows.left.shape[1], rows.right.shape[1], dtype=torch.float64)
+    for some in _parts(rows.right):
+        matrix.addmm_(rows.left[some].double().mT, rows.right[some].double())
+    return matrix.flatten()
 
 
 def combined(weights: Float[Tensor, "N"], rows: Float[Tensor, "N m"]) -> Float[Tensor, "m"]:
@@ -64,10 +68,13 @@ def exact_products(rows: Float[Tensor, "N m"], direction: Float[Tensor, "m"]) ->
     """The same in float64, whatever the rows' precision."""
     if rows.dtype == torch.float64:
         return products(rows, direction)
-    if isinstance(rows, Kronecker):
-        parts = zip(rows.left.split(_step(rows.right)), rows.right.split(_step(rows.right)), strict=True)
-        return torch.cat([products(Kronecker(left.double(), right.double()), direction) for left, right in parts])
-    return torch.cat([some.double() @ direction for some in rows.split(_step(rows))])
+    found = torch.empty(len(rows), dtype=torch.float64, device=direction.device)
+    for some in _parts(rows.right if isinstance(rows, Kronecker) else rows):
+        if isinstance(rows, Kronecker):
+            found[some] = products(Kronecker(rows.left[some].double(), rows.right[some].double()), direction)
+        else:
+            found[some] = rows[some].double() @ direction
+    return found
 
 
 def best_along(
@@ -100,5 +107,7 @@ def _rounding(rows: Float[Tensor, "N m"]) -> float:
     return (terms + 4) * torch.finfo(rows.dtype).eps
 
 
-def _step(rows: Tensor) -> int:
-    return max(1, ELEMENTS // max(1, rows.shape[1]))
+def _parts(rows: Tensor) -> Iterator[slice]:
+    step = max(1, ELEMENTS // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        yield slice(start, start + step)

@@ -62,12 +62,12 @@ class FLVMI:
         return replace(state, covered=covered, falling=state.falling.fallen())
 
     def _gains(self, state: Covered, positions: Int[Tensor, "P"]) -> Float[Tensor, "P"]:
-        gains = []
-        for some in positions.split(self._step(state)):
+        gains = state.covered.new_empty(len(positions), dtype=torch.float64)
+        for some, part in zip(positions.split(self._step(state)), gains.split(self._step(state)), strict=True):
             similar = checked(kernel_of(self.kernel).covariance(state.rows, state.rows[some])).to(state.most)
             news = torch.minimum(similar, state.most[:, None]).sub_(state.covered[:, None]).clamp_min_(0)
-            gains.append(news.sum(0, dtype=torch.float64))
-        return torch.cat(gains)
+            torch.sum(news, 0, dtype=torch.float64, out=part)
+        return gains
 
     def _step(self, state: Covered) -> int:
         return max(1, ELEMENTS // max(1, len(state.rows)))
