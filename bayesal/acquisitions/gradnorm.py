@@ -71,7 +71,7 @@ def _squared_residuals(log_p: Float[Tensor, "N C"], logits: Tensor) -> Float[Ten
     return rest.square() + others
 
 
-def _own(u: Float[Tensor, "N C"], logits: Tensor) -> Float[Tensor, "N C"]:
+def _own(u: Float[Tensor, "N C"], logits: Tensor) -> Float[Tensor, "N E"]:
     """The gradient in the logits there are: of one alone, the last of two."""
     return u[:, -1:] if logits.shape[1] == 1 else u
 

@@ -29,7 +29,7 @@ class Projection:
         """From the gradients written down."""
         matrices = matrices.reshape(len(matrices), 1, len(self.outer), -1)
         parts = blocks(len(matrices), self.outer.numel() + matrices[0].numel())
-        return torch.cat([projected_matrices(matrices[some], self.outer, self.inner) for some in parts])
+        return torch.cat([projected_matrices(matrices[some], self.outer[None], self.inner) for some in parts])
 
 
 @dataclass(frozen=True, eq=False)

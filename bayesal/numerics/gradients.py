@@ -48,9 +48,7 @@ class PointGradients:
         with torch.enable_grad(), recording(self.state) as uses:
             outputs = self.forward(self.state, inputs)
         check_outputs(outputs)
-        fitting = [
-            use for use in uses if use.intact and use.output.shape[:1] == use.given.shape[:1] == outputs.shape[:1]
-        ]
+        fitting = [use for use in uses if use.output.shape[:1] == use.given.shape[:1] == outputs.shape[:1]]
         return Pass(self, inputs, outputs, fitting)
 
     def explained(self, run: "Pass") -> tuple[set[str], set[str]]:

@@ -28,17 +28,11 @@ class Use:
     bias: str | None
     given: Tensor
     output: Tensor
-    version: int
 
     @property
     def multiplies(self) -> bool:
         """Whether the weight is a matrix: its gradient at a point is a sum of outer products over positions."""
         return not isinstance(self.layer, NORMS)
-
-    @property
-    def intact(self) -> bool:
-        """Whether nothing has been written on what the layer was given."""
-        return self.given._version == self.version
 
     @property
     def groups(self) -> int:
@@ -97,7 +91,7 @@ def recording(state: Mapping[str, Tensor]) -> Iterator[list[Use]]:
         given = arguments[0]
         if isinstance(layer, NORMS):
             given = _normalised(layer, given.detach())
-        uses.append(Use(layer, weight, bias, given, output, given._version))
+        uses.append(Use(layer, weight, bias, given, output))
         return output.clone()
 
     handle = register_module_forward_hook(hook)  # pyright: ignore[reportArgumentType]  (a hook may give an output)

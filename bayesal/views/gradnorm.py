@@ -118,7 +118,7 @@ def _loss(outputs: Float[Tensor, "N C"], label: int) -> Float[Tensor, "N"]:
     return -_log_probabilities(outputs)[:, label]
 
 
-def _log_probabilities(outputs: Float[Tensor, "N C ..."]) -> Float[Tensor, "N C ..."]:
+def _log_probabilities(outputs: Float[Tensor, "N C ..."]) -> Float[Tensor, "N E ..."]:
     """In float64, so that gradients of points that are nearly certain are right; one logit is that of two classes."""
     z = outputs.double()
     return torch.cat([logsigmoid(-z), logsigmoid(z)], 1) if z.shape[1] == 1 else z.log_softmax(1)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
+from bayesal.posteriors.network import finite
 from bayesal.recipe import recipe
 from bayesal.types import Differentiable, Inputs, Look, Members, Posterior
 from bayesal.views.features import embeddings, side_by_side
@@ -120,8 +121,8 @@ def _logits(network: Differentiable, inputs: Inputs) -> Float[Tensor, "N C"]:
             f"gradients of the last layer are of one label a point, but the network gives {tuple(logits.shape)}: for "
             "maps use all layers, parameters='all'"
         )
-    return logits
+    return finite(logits)
 
 
-def _at_least_two(logits: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
+def _at_least_two(logits: Float[Tensor, "N C"]) -> Float[Tensor, "N E"]:
     return torch.cat([torch.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
