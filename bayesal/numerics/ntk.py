@@ -9,14 +9,12 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bayesal.numerics.autodiff import Objective, as_tensors, count_of
+from bayesal.numerics.gradient_block import Block
 from bayesal.numerics.gradients import PointGradients
-from bayesal.numerics.outer import written
-from bayesal.numerics.weight_gradients import Gradients
 from bayesal.types import Inputs
 
 CHUNK = 128  # points that go through the network at once, at most
 NUMBERS = 2**27  # of gradients in each of two blocks of points: 512 MiB of float32
-COLUMNS = 2**13  # weights whose gradients are multiplied at once, in float64
 
 
 def empirical_ntk(
@@ -50,42 +48,6 @@ def empirical_ntk(
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Gradients of some points: by the name of a weight its factors (δ ``n O``, a ``n I``), and all that is written."""
-
-    factors: dict[str, tuple[Float[Tensor, "n O"], Float[Tensor, "n I"]]]
-    written: Float[Tensor, "n P"]
-
-    @classmethod
-    def of(cls, gradients: Gradients) -> "Block":
-        """One number a point."""
-        factors, dense = {}, [value.flatten(1) for value in gradients.written.values()]
-        for name, uses in gradients.products.items():
-            parts = list(gradients.factors(name))
-            left, right = (torch.cat([part[side] for part in parts]) for side in (0, 1))
-            if len(uses) == 1 and left.shape[1] == left.shape[3] == 1:
-                factors[name] = left.flatten(1), right.flatten(1)
-            else:
-                dense.append(torch.cat([written(*part).flatten(1) for part in parts]))
-        return cls(factors, torch.cat(dense, 1) if dense else torch.zeros(gradients.count, 0))
-
-    @property
-    def numbers(self) -> int:
-        """Those of one point."""
-        return self.written.shape[1] + sum(left.shape[1] + right.shape[1] for left, right in self.factors.values())
-
-    def products(self, other: "Block") -> Float[Tensor, "n m"]:
-        """The inner products of these gradients with those, in float64."""
-        kernel = self.written.new_zeros(len(self.written), len(other.written), dtype=torch.float64)
-        for mine, theirs in zip(self.written.split(COLUMNS, 1), other.written.split(COLUMNS, 1), strict=True):
-            kernel.addmm_(mine.double(), theirs.double().mT)
-        for name, (left, right) in self.factors.items():
-            other_left, other_right = other.factors[name]
-            kernel.addcmul_(left.double() @ other_left.double().mT, right.double() @ other_right.double().mT)
-        return kernel
-
-
-@dataclass(frozen=True, eq=False)
 class _Points:
     """Points whose gradients are computed a block at a time, the objectives of a point side by side."""
 
@@ -112,32 +74,13 @@ class _Points:
             chunks = [self._chunk(start)]
             size = self.step * max(1, NUMBERS // max(1, chunks[0].numbers * len(self.objectives)) // self.step)
             rest = range(start + self.step, min(start + size, self.count), self.step)
-            yield start, _joined(chunks + [self._chunk(place) for place in rest])
+            yield start, Block.joined(chunks + [self._chunk(place) for place in rest])
             start += size
 
     @torch.no_grad()
     def _chunk(self, start: int) -> Block:
         run = self.gradients(tree_map(lambda part: part[start : start + self.step], self.inputs))
-        seen = [Block.of(run.gradients(objective)) for objective in self.objectives]
-        factors = {
-            name: tuple(_interleaved([block.factors[name][side] for block in seen]) for side in (0, 1))
-            for name in seen[0].factors
-        }
-        return Block(factors, _interleaved([block.written for block in seen]))  # pyright: ignore[reportArgumentType]
-
-
-def _interleaved(rows: list[Float[Tensor, "n P"]]) -> Float[Tensor, "n2 P"]:
-    return rows[0] if len(rows) == 1 else torch.stack(rows, 1).flatten(0, 1)
-
-
-def _joined(chunks: list[Block]) -> Block:
-    if len(chunks) == 1:
-        return chunks[0]
-    factors = {
-        name: tuple(torch.cat([chunk.factors[name][side] for chunk in chunks]) for side in (0, 1))
-        for name in chunks[0].factors
-    }
-    return Block(factors, torch.cat([chunk.written for chunk in chunks]))  # pyright: ignore[reportArgumentType]
+        return Block.side_by_side([Block.of(run.gradients(objective)) for objective in self.objectives])
 
 
 def _span(start: int, part: Tensor, axis: int, objectives: Sequence[Objective]) -> slice:

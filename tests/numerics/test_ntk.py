@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
-from bayesal.numerics import ntk
+from bayesal.numerics import gradient_block, ntk
 from bayesal.numerics.gradients import PointGradients
 from bayesal.numerics.ntk import empirical_ntk
 
@@ -102,7 +102,8 @@ def test_blocks_of_any_size_give_the_same(build, chunk: int, numbers: int, monke
     cross = empirical_ntk(point_gradients(network), inputs[:2], OBJECTIVES[0], inputs)
     monkeypatch.setattr(ntk, "CHUNK", chunk)
     monkeypatch.setattr(ntk, "NUMBERS", numbers)
-    monkeypatch.setattr(ntk, "COLUMNS", 5)
+    monkeypatch.setattr(gradient_block, "COLUMNS", 5)
+    monkeypatch.setattr(gradient_block, "STRIPE", 2)
     for objectives in OBJECTIVES[1:]:
         torch.testing.assert_close(empirical_ntk(point_gradients(network), inputs, objectives), whole[len(objectives)])
     torch.testing.assert_close(empirical_ntk(point_gradients(network), inputs[:2], OBJECTIVES[0], inputs), cross)
