@@ -58,7 +58,9 @@ class LookingAhead:
         if batch_size == 0:
             nothing = torch.empty(0, dtype=torch.float64)
             return Selection([], nothing, nothing, drawn[:0])
-        scores, positions, gains = self._picked(self.view(belief, pool, ids[drawn.numpy()]), batch_size)
+        scores, positions, gains = self._picked(
+            self.view(belief, pool, ids[drawn.numpy()], generator=generator), batch_size
+        )
         chosen = positions.cpu()
         return named(Selection([], scores[positions], gains, drawn[chosen]), ids)
 

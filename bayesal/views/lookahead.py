@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from bayesal.data.pool import Pool
 from bayesal.numerics.gradients import PointGradients
 from bayesal.numerics.ntk import empirical_ntk
 from bayesal.recipe import recipe
-from bayesal.types import Differentiable, Ids
+from bayesal.types import Differentiable, Ids, Inputs
+from bayesal.views.gradients import Gradients
 from bayesal.views.networks import check_classes, networks_of, trained_state
 from bayesal.views.outputs import objectives
 
@@ -39,14 +40,17 @@ class Linearised:
     "exact", all outputs with each other. ``outputs``: what is compared with one-hot labels, the "probabilities" softmax
     f, or the "raw" f of a network trained with squared loss on one-hot labels, which the theory is for.
     ``regularisation``: ε of λ = ε trace(Θ_LL) / L, added to the kernel's diagonal (of the points looked at where none
-    is labelled). Of several networks kernels and outputs are averaged.
+    is labelled). ``sketch``: gradients are sketched to so many numbers (``Gradients``), which makes large networks
+    cheap and their kernel approximate; None is exact. Of several networks kernels and outputs are averaged.
 
-    Raises ValueError for a belief without a network that can be differentiated, and for labels that are not classes.
+    Raises ValueError for a belief without a network that can be differentiated, for labels that are not classes, and
+    for a sketch of all outputs with each other.
     """
 
     kernel: str | int = "sum"
     outputs: str = "probabilities"
     regularisation: float | int = 1e-5
+    sketch: int | None = None
 
     __repr__ = recipe
 
@@ -55,15 +59,23 @@ class Linearised:
             raise ValueError(f"kernel must be 'sum', 'exact' or the number of an output, but it is {self.kernel!r}")
         if self.outputs not in ("probabilities", "raw"):
             raise ValueError(f"outputs must be 'probabilities' or 'raw', but it is {self.outputs!r}")
+        if self.kernel == "exact" and self.sketch is not None:
+            raise ValueError("a sketch is of one number a point: take kernel='sum' or the number of an output")
 
-    def __call__(self, belief: Any, pool: Pool, ids: Ids) -> Blocks:
-        """At these points. All gradients' inner products are float64; memory is that of ``empirical_ntk``."""
+    def __call__(self, belief: Any, pool: Pool, ids: Ids, *, generator: Generator) -> Blocks:
+        """At these points. Inner products of gradients are float64; memory is that of ``empirical_ntk``."""
         networks = networks_of(belief, "score by predictions (entropy, bald)")
         check_classes(belief, pool, "looking ahead is for labels that")
-        inputs = pool.gather(np.concatenate([pool.labelled, np.asarray(ids)]))
+        everything = np.concatenate([pool.labelled, np.asarray(ids)])
         known = len(pool.labelled)
-        kernels, outputs = zip(*(self._seen(network, inputs) for network in networks), strict=True)
-        kernel, seen = _mean(kernels), _mean(outputs)
+        seen = _mean([self._outputs(network, pool, everything) for network in networks])
+        if self.sketch is None:
+            inputs = pool.gather(everything)
+            kernel = _mean([self._kernel(network, inputs, seen) for network in networks])
+        else:
+            look = Gradients(self.sketch, self.kernel)(belief, pool, generator=generator)
+            rows = pool.scan(look, everything, what="differentiating").double()
+            kernel = rows @ rows.mT / len(networks)
         size = known * (len(kernel) // max(1, len(seen)))
         diagonal = kernel.diagonal()[:size] if size else kernel.diagonal()
         ridge = self.regularisation * float(diagonal.mean()) if len(diagonal) else 0.0
@@ -71,12 +83,17 @@ class Linearised:
         blocks = kernel[:size, :size], kernel[:size, size:], kernel[size:, size:]
         return Blocks(*blocks, seen[:known], labels, seen[known:], ridge)
 
-    def _seen(self, network: Differentiable, inputs: Any) -> tuple[Tensor, Float[Tensor, "N C"]]:
-        with torch.no_grad():
+    def _outputs(self, network: Differentiable, pool: Pool, ids: Ids) -> Float[Tensor, "N C"]:
+        @torch.no_grad()
+        def look(inputs: Inputs) -> Tensor:
             raw = network.forward(network.state, inputs).double()
-        which = objectives("each" if self.kernel == "exact" else self.kernel, raw)
-        kernel = empirical_ntk(PointGradients(network.forward, trained_state(network)), inputs, which)
-        return kernel, raw.softmax(1) if self.outputs == "probabilities" else raw
+            return raw.softmax(1) if self.outputs == "probabilities" else raw
+
+        return pool.scan(look, ids, what="predicting")
+
+    def _kernel(self, network: Differentiable, inputs: Inputs, seen: Float[Tensor, "N C"]) -> Tensor:
+        which = objectives("each" if self.kernel == "exact" else self.kernel, seen)
+        return empirical_ntk(PointGradients(network.forward, trained_state(network)), inputs, which)
 
 
 def _mean(parts: Sequence[Tensor]) -> Tensor:

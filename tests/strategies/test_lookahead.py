@@ -117,11 +117,27 @@ def test_kernels_and_outputs_of_several_networks_are_averaged():
         nets = [MLP(6, 3, hidden=(8,)) for _ in range(3)]
     pool = Pool.of(points(8).float(), labels={0: 1, 1: 0}, progress=False)
     ids = pool.unlabelled
-    together = Linearised()(DeepEnsemble(nets), pool, ids)
-    apart = [Linearised()(MCDropout(nn.Sequential(net, nn.Dropout(0.5))), pool, ids) for net in nets]
+    together = Linearised()(DeepEnsemble(nets), pool, ids, generator=Generator())
+    apart = [
+        Linearised()(MCDropout(nn.Sequential(net, nn.Dropout(0.5))), pool, ids, generator=Generator()) for net in nets
+    ]
     torch.testing.assert_close(together.kernel, sum(each.kernel for each in apart) / 3)
     torch.testing.assert_close(together.outputs, sum(each.outputs for each in apart) / 3)
     assert together.regularisation == pytest.approx(1e-5 * float(together.labelled_kernel.diagonal().mean()))
+
+
+def test_sketched_gradients_have_nearly_the_same_kernel():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        belief = DeepEnsemble([MLP(6, 3, hidden=(8,)) for _ in range(2)])
+    pool = Pool.of(points().float(), labels={0: 1, 1: 0}, progress=False)
+    exact, near = (
+        Linearised(sketch=sketch)(belief, pool, pool.unlabelled, generator=Generator().manual_seed(0))
+        for sketch in (None, 20_000)
+    )
+    assert float((exact.kernel - near.kernel).norm()) < 0.05 * float(exact.kernel.norm())
+    torch.testing.assert_close(exact.outputs, near.outputs)
+    assert len(chosen(methods.mlmoc(sketch=64), belief, pool, 4)) == 4
 
 
 def test_nothing_needs_to_be_labelled():
@@ -135,6 +151,8 @@ def test_what_cannot_be_looked_ahead_at_gets_a_sentence():
     for settings in ({"kernel": "each"}, {"outputs": "logits"}):
         with pytest.raises(ValueError, match=r"must be 'sum', 'exact' or the number|must be 'probabilities' or 'raw'"):
             Linearised(**settings)  # pyright: ignore
+    with pytest.raises(ValueError, match="a sketch is of one number a point"):
+        Linearised("exact", sketch=10)
     with pytest.raises(ValueError, match="with the exact kernel of outputs only"):
         LookingAhead(Linearised("exact"), labels="expected")
     with pytest.raises(ValueError, match="the network has the outputs 0 to 2, but outputs is 3"):
