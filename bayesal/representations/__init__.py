@@ -3,11 +3,14 @@
 from bayesal.representations.acs_grad import acs_grad as acs_grad
 from bayesal.representations.acs_random import acs_rf as acs_rf
 from bayesal.representations.acs_random import acs_rf_hyper as acs_rf_hyper
+from bayesal.representations.badge import badge_embedding as badge_embedding
 from bayesal.representations.combined import Part as Part
 from bayesal.representations.combined import Product as Product
 from bayesal.representations.combined import Scaled as Scaled
 from bayesal.representations.combined import Sum as Sum
 from bayesal.representations.ensemble import ensemble as ensemble
+from bayesal.representations.fisher import binary_fisher_factors as binary_fisher_factors
+from bayesal.representations.fisher import fisher_factors as fisher_factors
 from bayesal.representations.infinite import nngp as nngp
 from bayesal.representations.infinite import ntk as ntk
 from bayesal.representations.kernels import laplace as laplace
