@@ -65,7 +65,7 @@ class Linearised:
     def __call__(self, belief: Any, pool: Pool, ids: Ids, *, generator: Generator) -> Blocks:
         """At these points. Inner products of gradients are float64; memory is that of ``empirical_ntk``."""
         networks = networks_of(belief, "score by predictions (entropy, bald)")
-        check_classes(belief, pool, "looking ahead is for labels that")
+        check_classes(belief, pool, "predictions to look ahead at")
         everything = np.concatenate([pool.labelled, np.asarray(ids)])
         known = len(pool.labelled)
         seen = _mean([self._outputs(network, pool, everything) for network in networks])
