@@ -91,7 +91,9 @@ def applied(point: Float[Tensor, "1 R D"], matrix: Float[Tensor, "D D"] | float)
 
 def written(points: Float[Tensor, "P R D"]) -> Float[Tensor, "P R D"]:
     """In float64, products written down."""
-    return (points.dense() if isinstance(points, Kronecker) else points).double()
+    if isinstance(points, Kronecker):
+        return Kronecker(points.left.double(), points.right.double()).dense()
+    return points.double()
 
 
 def same(rows: Shaped[Tensor, "N ..."], point: Shaped[Tensor, "1 ..."]) -> Bool[Tensor, "N"]:
@@ -129,7 +131,7 @@ def _quadratics(rows: Float[Tensor, "n R D"], matrix: Float[Tensor, "D D"] | flo
     for i in range(num_left):
         reached = right @ matrix[i * width : (i + 1) * width, i * width :]
         inner[:, i, i:] = (reached.view(len(rows), -1, width) @ right[:, :, None])[:, :, 0]
-        inner[:, i:, i] = inner[:, i, i:]
+        inner[:, i + 1 :, i] = inner[:, i, i + 1 :]
     return left @ inner @ left.mT
 
 
