@@ -21,11 +21,10 @@ def fisher_factors(logits: Tensor, features: Tensor) -> Kronecker:
 
     Raises ValueError for shapes that do not fit and for numbers that are not finite.
     """
-    log_p, features = _read(logits, features)
-    p, others = log_p.exp(), -torch.expm1(log_p)
+    p, others, features = _read(logits, features)
     left = -p[:, None, :].expand(-1, p.shape[1], -1).clone()
     left.diagonal(dim1=1, dim2=2).copy_(others)
-    left *= (log_p / 2).exp()[:, :, None]
+    left *= p.sqrt()[:, :, None]
     return Kronecker(left.to(features.dtype), features)
 
 
@@ -40,12 +39,14 @@ def binary_fisher_factors(logits: Tensor, features: Tensor) -> Float[Tensor, "N 
     Huseljic et al., "Fast Fishing: Approximating BAIT for Efficient and Scalable Deep Active Image Classification",
     2024.
     """
-    log_p, features = _read(logits, features)
-    top = log_p.amax(1, keepdim=True)
-    return features * (top.exp() * -torch.expm1(top)).sqrt().to(features.dtype)
+    p, others, features = _read(logits, features)
+    top = p.argmax(1, keepdim=True)
+    return features * (p * others).gather(1, top).sqrt().to(features.dtype)
 
 
-def _read(logits: Tensor, features: Tensor) -> tuple[Float[Tensor, "N C"], Float[Tensor, "N D"]]:
-    """Log-probabilities in float64, and features of at least float32."""
+def _read(logits: Tensor, features: Tensor) -> tuple[Float[Tensor, "N C"], Float[Tensor, "N C"], Float[Tensor, "N D"]]:
+    """p and 1 - p in float64, the latter as the sum of all others, and features of at least float32."""
     logits, features = checked(logits, features, "factors of Fisher information")
-    return logits.double().log_softmax(1), features.to(torch.promote_types(features.dtype, torch.float32))
+    p = logits.double().softmax(1)
+    others = p @ (1 - torch.eye(p.shape[1], dtype=p.dtype, device=p.device))
+    return p, others, features.to(torch.promote_types(features.dtype, torch.float32))
