@@ -1,0 +1,1 @@
+"""The jobs of gradients, Fisher information and kernels, one file each."""
