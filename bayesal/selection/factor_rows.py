@@ -100,7 +100,8 @@ def same(rows: Shaped[Tensor, "N ..."], point: Shaped[Tensor, "1 ..."]) -> Bool[
     """Which points have the very numbers of this one, whatever a row is."""
     if isinstance(rows, Kronecker) and isinstance(point, Kronecker):
         return (rows.left == point.left).flatten(1).all(1) & (rows.right == point.right).all(1)
-    return (rows == point).flatten(1).all(1)
+    equal = rows == point
+    return equal if equal.ndim == 1 else equal.flatten(1).all(1)
 
 
 def point_blocks(num_points: int, per_point: int) -> list[slice]:
