@@ -325,3 +325,16 @@ def test_only_what_was_taken_can_be_dropped():
     assert rule.costs(few).isnan().tolist() == [False, True]
     with pytest.raises(ValueError, match="only points that were taken"):
         rule.drop(few, ROWS[[2]])
+
+
+def test_places_under_a_kernel_are_taken_and_dropped_as_their_features_are():
+    class Covariances:
+        def variance(self, rows: Tensor, /) -> Tensor:
+            return (features @ features.T).diagonal()[rows]
+
+        def covariance(self, rows: Tensor, points: Tensor, /) -> Tensor:
+            return (features @ features.T)[rows][:, points]
+
+    features = random_rows(13, 20, 4)
+    by_place = pick(Bait(0.1, kernel=Covariances()), torch.arange(15), 6, torch.arange(15, 20))
+    assert by_place.ids == pick(Bait(0.1), features[:15], 6, features[15:]).ids
