@@ -143,7 +143,7 @@ def test_second_thoughts_drop_the_first_picks():
 
 @pytest.mark.parametrize("weighting", ["reference", "average", "sum"])
 @given(seed=seeds)
-@settings(max_examples=6)
+@settings(max_examples=4)
 def test_each_pick_and_each_drop_is_the_best_by_brute_force(weighting: str, seed: int):
     logits, features = points(seed, 11)
     information, rows = informations(logits.numpy(), features.numpy()), fisher_factors(logits, features)
@@ -163,7 +163,7 @@ def test_each_pick_and_each_drop_is_the_best_by_brute_force(weighting: str, seed
 
 
 @given(seed=seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_rows_written_down_choose_what_products_choose(seed: int):
     rows = fisher_factors(*points(seed, 40, 4, 3))
     for over_selection in (1, 2):
@@ -190,7 +190,7 @@ def test_more_picks_than_features_start_anew_and_change_nothing():
 
 
 @given(seed=seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_a_constant_on_all_logits_and_the_order_of_rows_and_classes_do_not_matter(seed: int):
     logits, features = points(seed, 25)
     rule = FisherBait(RIDGE)
@@ -211,7 +211,7 @@ def test_a_forward_batch_begins_like_a_smaller_one():
 
 
 @given(seed=seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_on_features_it_is_bait_with_a_noise_of_the_regularisation(seed: int):
     rows = binary_fisher_factors(*points(seed, 30, 5, 4))
     for over_selection in (1, 2):
@@ -280,10 +280,10 @@ def test_the_whole_pool_is_a_batch_and_twice_the_batch_at_most_the_pool():
 
 def test_the_laws_of_greedy_rules():
     rows = fisher_factors(*points(9, 20))
-    for rule in (FisherBait(), FisherBait(RIDGE, "sum", 1), FisherBait(RIDGE, "average")):
+    for rule in (FisherBait(), FisherBait(RIDGE, "sum", 1)):
         assert all(finding.passed for finding in check_rule(rule, rows.dense()))
-        assert all(finding.passed for finding in check_rule(rule, rows.dense().float()))
-        assert all(finding.passed for finding in check_rule(rule, points(10, 20)[1]))
+    assert all(finding.passed for finding in check_rule(FisherBait(RIDGE, "average"), rows.dense().float()))
+    assert all(finding.passed for finding in check_rule(FisherBait(), points(10, 20)[1]))
 
 
 def test_without_labels_there_must_be_a_regularisation():
