@@ -1,9 +1,6 @@
 """BADGE's gradient embeddings: what the last layer would learn if the likeliest class were right."""
 
-from typing import Literal
-
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
 from bayesal.numerics.kronecker import Kronecker
@@ -13,10 +10,10 @@ PARTS = ("weight", "bias", "both")
 
 
 def badge_embedding(
-    logits: Shaped[Tensor, "N ..."],
-    features: Shaped[Tensor, "N ..."],
+    logits: Tensor,
+    features: Tensor,
     *,
-    part: Literal["weight", "bias", "both"] = "weight",
+    part: str = "weight",
 ) -> Kronecker:
     """g_n = (p_n - e_ŷ) ⊗ h_n: the gradient of the cross-entropy of the likeliest class ŷ in the last layer.
 

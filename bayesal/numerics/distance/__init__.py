@@ -1,0 +1,1 @@
+"""Squared distances between rows: screened as products in float32, decided as differences in float64."""
