@@ -4,14 +4,16 @@ A point is a matrix V of ``R D``; features ``N D`` are points of one row. Everyt
 at a time, except inner products with directions of another type.
 """
 
+from itertools import combinations, combinations_with_replacement
+
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from bayesal.numerics.kronecker import Kronecker
-from bayesal.numerics.linalg import second_moment
 
 ELEMENTS = 2**21  # numbers in one block: 16 MiB
+PIECES = 4  # of symmetric products, of which what is below the diagonal is left out
 
 
 def factor_rows(rows: Tensor, name: str) -> Float[Tensor, "N R D"]:
@@ -64,19 +66,20 @@ def quadratics(rows: Float[Tensor, "N R D"], matrix: Float[Tensor, "D D"] | floa
 
 def moment(rows: Float[Tensor, "N R D"]) -> Float[Tensor, "D D"]:
     """Σ VᵀV over all points."""
-    if not isinstance(rows, Kronecker):
-        return second_moment(rows.flatten(0, 1))
-    num_left, width = rows.left.shape[2], rows.right.shape[1]
-    total = torch.zeros(num_left, width, num_left, width, dtype=torch.float64, device=rows.device)
-    for some in point_blocks(len(rows), width):
-        right, weights = rows.right[some].double(), _outer(rows.left[some].double())
-        for i in range(num_left):
-            for j in range(i, num_left):
-                total[i, :, j].addmm_((right * weights[:, i, j, None]).mT, right)
-    for i in range(num_left):
-        for j in range(i):
-            total[i, :, j] = total[j, :, i].mT
-    return total.view(num_left * width, num_left * width)
+    total = torch.zeros(rows.shape[2], rows.shape[2], dtype=torch.float64, device=rows.device)
+    pieces = _pieces(rows.shape[2], rows.left.shape[2] if isinstance(rows, Kronecker) else PIECES)
+    for some in point_blocks(len(rows), _width(rows)):
+        if isinstance(rows, Kronecker):
+            right, weights = rows.right[some].double(), _outer(rows.left[some].double())
+            for (i, first), (j, second) in combinations_with_replacement(enumerate(pieces), 2):
+                total[first, second].addmm_((right * weights[:, i, j, None]).mT, right)
+        else:
+            values = rows[some].flatten(0, 1).double()
+            for piece in pieces:
+                total[piece, piece.start :].addmm_(values[:, piece].mT, values[:, piece.start :])
+    for first, second in combinations(pieces, 2):
+        total[second, first] = total[first, second].mT
+    return total
 
 
 def applied(point: Float[Tensor, "1 R D"], matrix: Float[Tensor, "D D"] | float) -> Float[Tensor, "R D"]:
@@ -137,7 +140,19 @@ def _quadratics(rows: Float[Tensor, "n R D"], matrix: Float[Tensor, "D D"] | flo
 
 
 def _one_each(values: Float[Tensor, "n D"], matrix: Float[Tensor, "D D"]) -> Float[Tensor, "n 1 1"]:
-    return (values @ matrix).mul_(values).sum(1)[:, None, None]
+    total = values.new_zeros(len(values))
+    for piece in _pieces(values.shape[1], PIECES):
+        part = (values[:, piece] @ matrix[piece, piece.start :]).mul_(values[:, piece.start :])
+        total += 2 * part.sum(1) - part[:, : piece.stop - piece.start].sum(
+            1
+        )  # what is beside the diagonal counts twice
+    return total[:, None, None]
+
+
+def _pieces(width: int, count: int) -> list[slice]:
+    """Columns in pieces."""
+    step = -(-width // count)
+    return [slice(start, min(start + step, width)) for start in range(0, width, step)]
 
 
 def _outer(left: Float[Tensor, "n R C"]) -> Float[Tensor, "n C C"]:
@@ -145,7 +160,10 @@ def _outer(left: Float[Tensor, "n R C"]) -> Float[Tensor, "n C C"]:
 
 
 def _lengths(values: Float[Tensor, "N D"]) -> Float[Tensor, "N"]:
-    return torch.linalg.vector_norm(values, dim=1, dtype=torch.float64)
+    lengths = torch.empty(len(values), dtype=torch.float64, device=values.device)
+    for some in point_blocks(len(values), values.shape[1]):
+        lengths[some] = torch.linalg.vector_norm(values[some].double(), dim=1)
+    return lengths
 
 
 def _width(rows: Float[Tensor, "N R D"]) -> int:

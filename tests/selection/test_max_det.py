@@ -55,7 +55,7 @@ def test_the_worked_numbers(kernel: Inner | None, dtype: torch.dtype):
 
 
 @given(seed=seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_each_pick_has_the_largest_residual_by_brute_force(seed: int):
     rows, known = random_rows(seed, 30, 4), random_rows(seed + 1, 3, 4)
     expected = brute_force(rows, known, 12, 0.3)
@@ -64,7 +64,7 @@ def test_each_pick_has_the_largest_residual_by_brute_force(seed: int):
 
 
 @given(seed=seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_gains_multiply_to_the_determinant(seed: int):
     rows = random_rows(seed, 20, 6)
     selection = grow(MaxDet(0.2), rows, 8, generator=Generator())
@@ -75,7 +75,7 @@ def test_gains_multiply_to_the_determinant(seed: int):
 
 
 @given(seed=seeds)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_what_is_known_is_the_same_taken_or_in_the_features(seed: int):
     rows, known = random_rows(seed, 25, 5), random_rows(seed + 1, 9, 5)
     whitened = torch.linalg.cholesky(known.T @ known + 0.25 * torch.eye(5, dtype=torch.float64))
