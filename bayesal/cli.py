@@ -290,12 +290,23 @@ def select(
 
 
 @app.command(epilog="[bold]bayesal report runs/demo[/]")
-def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    baseline: Annotated[
+        str | None, typer.Option(help="Compare with another method of the run; by default the run's own baseline.")
+    ] = None,
+) -> None:
     """Write the report of a finished run anew, from its tables."""
     from bayesal.bench.report import write_report
-    from bayesal.bench.results import load
+    from bayesal.bench.results import against, load
+    from bayesal.bench.verdict import verdict
 
-    write_report(load(folder), folder)
+    outcome = load(folder)
+    if baseline is not None:
+        outcome = against(outcome, baseline)
+        for sentence in verdict(outcome):
+            say(sentence)
+    write_report(outcome, folder)
     say(f"Wrote {folder / 'report.html'}")
 
 

@@ -137,6 +137,15 @@ def test_report_is_rebuilt_from_the_tables(a_run: Path):
     assert (a_run / "report.html").exists()
 
 
+def test_a_report_can_be_against_another_method_of_the_run(a_run: Path):
+    said = bayesal_says("report", str(a_run), "--baseline", "bald")
+    assert "andom" in said.splitlines()[0]
+    assert "BALD" in said.splitlines()[0]
+    assert "has no method 'margin' to compare with; it has bald, random" in complaint(
+        "report", str(a_run), "--baseline", "margin"
+    )
+
+
 def test_a_partly_labelled_table_tells_what_to_label_next(mine: Path):
     said = bayesal_says("select", "pets.csv", "--target", "kind", "--batch-size", "4", "--smoke")
     chosen = pd.read_csv("next.csv")

@@ -25,6 +25,15 @@ DEMO: dict[str, Any] = {
 COMMON = {"epoch_size": 1024, "batch_size": 64, "weight_decay": 1e-4, "patience": 3}
 
 
+NETWORKS = ("mc-dropout", "ensemble", "greedy-ensemble", "snapshots", "swag", "sgmcmc", "dropconnect")
+OFFERED = {
+    "Differentiable": NETWORKS,
+    "Embeds": (*NETWORKS, "laplace", "bayesian-last-layer", "sngp", "deep-kernel-gp", "spn", "nomu"),
+}
+"""Which posteriors of the table have what a method needs of a belief beside draws."""
+IN_WORDS = {"Differentiable": "network that can be differentiated", "Embeds": "network that shows its features"}
+
+
 def settle(config: RunConfig, data: DataSet, *, simulated: bool = True) -> SettledConfig:
     """The configuration with every None filled in for this data and, with ``smoke``, shrunk. Settling again changes
     nothing. Unless ``simulated``, people will answer, and no sizes are checked.
@@ -50,7 +59,7 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
     initial = config.initial or min(2 * len(data.class_names) or 10, max(1, available // 2))
     settings = {
         **protocol,
-        "methods": ("batchbald",) if data.kind == "classification" else ("bald",),
+        "methods": (_default_method(data, config.posterior),),
         "initial": initial,
         "budget": min(initial + 10 * config.batch_size, config.repeat * available),
         "noise": 0.1 if config.repeat > 1 else 0.0,
@@ -60,6 +69,12 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
     given = config.model_dump(exclude_none=True)
     kept = {"baseline": config.baseline}
     return configure_settled({**settings, **given, **kept, "training": training})
+
+
+def _default_method(data: DataSet, posterior: str) -> str:
+    if data.kind == "classification":
+        return "batchbald"
+    return "lcmd" if data.kind == "regression" and posterior in OFFERED["Differentiable"] else "bald"
 
 
 def _protocol(data: DataSet) -> dict[str, Any]:
@@ -131,15 +146,16 @@ def _check_methods(config: SettledConfig, data: DataSet) -> None:
 
 
 def _check_needs(config: SettledConfig) -> None:
-    """A method that asks more of a belief than draws names, in brackets, the posteriors of the table that offer it; of
-    one of the user's own nobody knows before it is made."""
+    """A method that asks more of a belief than draws needs one of ``OFFERED``, or names in brackets the posteriors of
+    the table that will do; of one of the user's own nobody knows before it is made."""
     if ":" in config.posterior:
         return
     for method in describe():
-        fitting = re.findall(r"\((.+?)\)", method.needs)
+        fitting = OFFERED.get(method.needs, re.findall(r"\((.+?)\)", method.needs))
         if method.name in config.all_methods and fitting and config.posterior not in fitting:
             raise ValueError(
-                f"the method {method.name} needs a {method.needs}, and {config.posterior} is none: "
+                f"the method {method.name} needs a {IN_WORDS.get(method.needs, method.needs)}, and {config.posterior} "
+                f"is none: "
                 f"take --posterior {' or '.join(fitting)}, or another method"
             )
 

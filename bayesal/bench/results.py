@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,13 @@ class Outcome:
         """The method the others are compared with: the configuration's ``baseline``, else ``random``, if it was run."""
         name = self.config.get("baseline", "random")
         return name if name in self.methods else None
+
+
+def against(outcome: Outcome, baseline: str) -> Outcome:
+    """The same, compared with another of its methods. Raises ValueError for a method that was not run."""
+    if baseline not in outcome.methods:
+        raise ValueError(f"the run has no method {baseline!r} to compare with; it has {', '.join(outcome.methods)}")
+    return replace(outcome, config={**outcome.config, "baseline": baseline})
 
 
 def save(outcome: Outcome, folder: str | Path) -> None:

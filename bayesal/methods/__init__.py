@@ -15,6 +15,8 @@ from bayesal.methods.balancing import balance, balance_clustering, batch_balance
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
+from bayesal.methods.kernels import bait_kernel, coreset, frank_wolfe, kmeanspp, lcmd, max_diag, maxdet
+from bayesal.methods.last_layers import badge, bait
 from bayesal.methods.looking_ahead import mlmoc
 from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
 from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
@@ -26,24 +28,33 @@ from bayesal.strategies import Strategy
 __all__ = [
     "acs_fw",
     "alc",
+    "badge",
+    "bait",
+    "bait_kernel",
     "balance",
     "balance_clustering",
     "bald",
     "balentacq",
     "batch_balance",
     "batchbald",
+    "coreset",
     "egl",
     "entropy",
     "epig",
     "fisher_trace",
+    "frank_wolfe",
     "gradnorm_entropy",
     "gradnorm_expected",
     "jepig",
     "jepig_retrained",
     "joint_bald",
     "kbald",
+    "kmeanspp",
+    "lcmd",
     "least_confidence",
     "margin",
+    "max_diag",
+    "maxdet",
     "mean_std",
     "mlmoc",
     "mu_bald",

@@ -15,7 +15,7 @@ from torch import Tensor
 from bayesal.selection.factor_rows import against, point_blocks
 
 ROUNDING = 1e-14  # of a number at the start: what float64 rounds of it
-MANY = 256  # rows, or a 64th of all: if more than that can be the best, all are computed
+MANY = 256  # rows, or a 32nd of all: if more than that can be the best, all are computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Screen:
         scale = pair.norm(dim=1).clamp_min(torch.finfo(pair.dtype).tiny)
         seen = against(self.rows, (pair / scale[:, None]).to(self.rows.dtype))[:, 0].double()
         a, b = (seen * scale).T
-        unit = torch.finfo(self.rows.dtype).eps * (self.rows.shape[2] + 2)  # of ‖φ‖‖w‖: more than any order of adding
+        unit = torch.finfo(self.rows.dtype).eps / 2 * (self.rows.shape[2] + 8)  # of ‖φ‖‖w‖: adding in any order
         off_a, off_b = self.lengths * (unit * scale[0]), self.lengths * (unit * scale[1])
         rough = self.rough - torch.stack([a * a, 2 * a * b])
         size_a, size_b = a.abs(), b.abs()
@@ -108,4 +108,4 @@ class Screen:
     def crowded(self) -> bool:
         """Whether so many rows can be the best that following them roughly saves nothing."""
         least, most = self.bounds
-        return self.pending.shape[1] > 0 and int((most >= least.max()).sum()) > max(MANY, len(self.rows) // 64)
+        return self.pending.shape[1] > 0 and int((most >= least.max()).sum()) > max(MANY, len(self.rows) // 32)

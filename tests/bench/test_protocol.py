@@ -101,6 +101,22 @@ def test_a_method_that_counts_conceivable_labels_is_refused_before_anything_is_t
     assert settle(RunConfig(data="digits", methods=methods, posterior="spn"), digits).methods == methods
 
 
+def test_amounts_are_asked_for_by_lcmd_where_the_belief_has_gradients(diabetes: DataSet, digits: DataSet):
+    assert settle(RunConfig(data="diabetes"), diabetes).methods == ("lcmd",)
+    assert settle(RunConfig(data="diabetes", posterior="gp"), diabetes).methods == ("bald",)
+    assert settle(RunConfig(data="digits"), digits).methods == ("batchbald",)
+
+
+def test_a_method_of_gradients_is_refused_for_a_posterior_without_before_anything_is_trained(diabetes: DataSet):
+    with pytest.raises(ValueError, match="lcmd needs a network that can be differentiated, and gp is none: take"):
+        settle(RunConfig(data="diabetes", methods=("lcmd",), posterior="gp"), diabetes)
+    with pytest.raises(ValueError, match="coreset needs a network that shows its features, and gp is none: take"):
+        settle(RunConfig(data="diabetes", methods=("coreset",), posterior="gp"), diabetes)
+    assert settle(RunConfig(data="diabetes", methods=("coreset",), posterior="laplace"), diabetes).methods == (
+        "coreset",
+    )
+
+
 def test_several_amounts_a_point_are_refused(tmp_path: Path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "two.npz", inputs=rng.normal(size=(50, 3)), labels=rng.normal(size=(50, 2)))
