@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from benchmarks._bmdal.picture import draw
 from benchmarks._bmdal.problems import SYNTHETIC
 from benchmarks._bmdal.report import report
 from benchmarks._bmdal.runs import Run, run
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=default.pool, help="the most points to choose from (all)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a folder for results; a later call goes on there")
+    parser.add_argument("--picture", type=Path, help="draw the means against random into this file")
     given = parser.parse_args()
     setting = replace(default, width=given.width, validation=given.validation, pool=given.pool)
     if given.smoke:
@@ -97,6 +99,8 @@ def main() -> None:
         runs = {t: {s: results.read(t, s) for s in range(given.splits)} for t in given.tables}
     print(f"\n{setting}\n")
     print(report(runs))
+    if given.picture is not None:
+        draw(runs, given.picture)
     if given.smoke:
         print("\na smoke run: trainings this short mean nothing")
 

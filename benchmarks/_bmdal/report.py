@@ -20,7 +20,7 @@ CLAIMS = (
     (LAST_LAYER_BAIT, RANDOM),
     (MAX_DIAG, RANDOM),
 )
-"""What the issue and the paper say: the first has the smaller error, but for the last, where it has the larger."""
+"""What the paper says: the first has the smaller error, but for the last, where it has the larger."""
 
 
 class Logs:
