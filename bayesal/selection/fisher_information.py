@@ -77,7 +77,8 @@ class FisherInformation:
 
     def _restarted(self) -> "FisherInformation":
         start = replace(self.first, taken=self.taken)
-        return replace(self, start=start, form=MomentForm(start), followed=None)
+        first = replace(self.first)  # without the matrices it has computed, which are not needed until the end
+        return replace(self, first=first, start=start, form=MomentForm(start), followed=None)
 
     def narrowed(self, positions: Int[Tensor, "K"]) -> Shortlist:
         """Only what dropping these points, all that were taken, would cost."""

@@ -13,6 +13,7 @@ from bayesal.selection.known import Known
 from bayesal.selection.shortlist import Shortlist
 
 BLOCK = 64  # directions kept together, so that states share what they have in common and a pick copies little
+STRIPE = 512  # rows of a matrix made symmetric together
 FADED = 1e-6  # of what a number was at the start: then so many of its digits are lost that a new start is due
 
 
@@ -46,10 +47,7 @@ class Start:
         if not isinstance(covariance, Tensor):
             return objective.mul_(covariance**2)
         half = covariance @ objective
-        del objective
-        product = half @ covariance
-        del half
-        return product.add_(product.mT.clone()).mul_(0.5)
+        return _symmetrised(torch.mm(half, covariance, out=objective))  # no more than three D x D matrices at a time
 
     @cached_property
     def variance(self) -> Float[Tensor, "N R R"]:
@@ -105,6 +103,16 @@ def shortlist(start: Start, positions: Int[Tensor, "K"]) -> Shortlist:
     factors = written(points).flatten(0, 1)
     shared = torch.cat([applied(points[i : i + 1], start.covariance) for i in range(len(points))]) @ factors.mT
     return Shortlist.of(points, shared, start.known.noise, factors, start.sensitivity)
+
+
+def _symmetrised(matrix: Float[Tensor, "D D"]) -> Float[Tensor, "D D"]:
+    """The mean of it and its transpose, in its place."""
+    for start in range(0, len(matrix), STRIPE):
+        rows, columns = matrix[start : start + STRIPE, start:], matrix[start:, start : start + STRIPE]
+        mean = (rows + columns.mT) / 2
+        rows.copy_(mean)
+        columns.copy_(mean.mT)
+    return matrix
 
 
 def _symmetric(matrix: Float[Tensor, "D D"]) -> Float[Tensor, "D D"]:
