@@ -68,15 +68,7 @@ class DeepEnsemble:
     @cached_property
     def members(self) -> tuple[TrainedNetwork, ...]:
         """The networks, each by itself."""
-        return tuple(
-            TrainedNetwork(
-                self._network,
-                self.likelihood,
-                state={name: values[m] for name, values in self._varying.items()},
-                trainable=self._trainable,
-            )
-            for m in range(self.num_members)
-        )
+        return TrainedNetwork.several(self._network, self.likelihood, self._varying, self._trainable)
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:

@@ -80,15 +80,7 @@ class Snapshots:
     @cached_property
     def members(self) -> tuple[TrainedNetwork, ...]:
         """The network in each of its states."""
-        return tuple(
-            TrainedNetwork(
-                self._network,
-                self.likelihood,
-                state={name: values[s] for name, values in self._varying.items()},
-                trainable=self._trainable,
-            )
-            for s in range(self.num_snapshots)
-        )
+        return TrainedNetwork.several(self._network, self.likelihood, self._varying, self._trainable)
 
 
 def _first_same(varying: Mapping[str, Tensor], count: int) -> tuple[int, int] | None:

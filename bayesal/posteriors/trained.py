@@ -40,6 +40,17 @@ class TrainedNetwork:
         self._trainable = trainable
         self._trunk: nn.Module | None = None
 
+    @classmethod
+    def several(
+        cls, network: nn.Module, likelihood: Likelihood, states: Mapping[str, Tensor], trainable: Collection[str]
+    ) -> "tuple[TrainedNetwork, ...]":
+        """The network under each of the ``states``, tensors by name with a leading axis of as many as there are."""
+        count = len(next(iter(states.values())))
+        return tuple(
+            cls(network, likelihood, state={name: values[k] for name, values in states.items()}, trainable=trainable)
+            for k in range(count)
+        )
+
     @property
     def state(self) -> dict[str, Tensor]:
         """The parameters and buffers by name, tied ones once; not copies."""
