@@ -58,7 +58,7 @@ def max_diag(base: Base = "last_layer", transforms: Transforms = None, noise: fl
 
     The settings are those of ``maxdet``. Of the last layer it is BALD as the paper has it: worse than random there.
 
-    Tasks: any. Needs: Differentiable. Paper: Holzmüller et al. 2023; Houlsby et al. 2011.
+    Tasks: classification, multilabel, regression. Needs: Differentiable. Paper: Holzmüller et al. 2023.
     """
     return _batch(base, selection.MaxDiag(), _conditioned(transforms, False, noise), False)
 
@@ -108,7 +108,7 @@ def coreset(base: Base = "features", transforms: Transforms = None, given: bool 
 
     The settings are those of ``lcmd``.
 
-    Tasks: any. Needs: Embeds. Paper: Sener and Savarese 2018.
+    Tasks: classification, multilabel, regression. Needs: Embeds. Paper: Sener and Savarese 2018.
     """
     return _batch(base, selection.KCenter(), transforms, given)
 

@@ -29,10 +29,7 @@ def split_head(network: nn.Module, points: Tensor) -> tuple[nn.Module, nn.Linear
         return nn.Identity().eval(), head
     parent, _, own = name.rpartition(".")
     setattr(trunk.get_submodule(parent), own, nn.Identity())
-    with torch.no_grad():
-        features = trunk(points)
-        same = features.ndim == 2 and features.shape[-1] == head.in_features and _close(head(features), expected)
-    if not same:
+    if not _is_split(trunk, head, points, expected):
         raise ValueError(
             f"the output of the network ({kind}) is not that of its last nn.Linear ({name}), so its features cannot be "
             "told from its head; take the part of it that ends in the logits"
@@ -52,6 +49,15 @@ def _last_called(network: nn.Module, points: Tensor) -> tuple[str | None, Tensor
         for hook in hooks:
             hook.remove()
     return (called[-1] if called else None), output
+
+
+@torch.no_grad()
+def _is_split(trunk: nn.Module, head: nn.Linear, points: Tensor, expected: Tensor) -> bool:
+    try:
+        features = trunk(points)
+    except RuntimeError:  # what came after the layer cannot take its inputs in place of its outputs
+        return False
+    return features.ndim == 2 and features.shape[-1] == head.in_features and _close(head(features), expected)
 
 
 def _close(one: Float[Tensor, "..."], other: Float[Tensor, "..."]) -> bool:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
+from torch.distributions import Normal
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
@@ -12,6 +13,7 @@ from bayesal.representations import Represented, Transform
 from bayesal.selection.greedy import grow
 from bayesal.strategies.contract import check_batch, named
 from bayesal.types import GreedyRule, Selection
+from bayesal.views.networks import predictions_at_one
 from bayesal.views.view import View
 
 
@@ -53,8 +55,17 @@ class Represent:
             unpack = getattr(look, "unpack", lambda rows: rows)
             known = unpack(pool.scan(look, pool.labelled, what="looking at what is labelled"))
             rows = unpack(pool.scan(look, pool.unlabelled, what="looking at the pool"))
-            labels = pool.targets() if len(pool.labels) else None
-            seen = Represented(known, rows, getattr(look, "kernel", None), labels)
+            seen = Represented(known, rows, getattr(look, "kernel", None), _labels(belief, pool))
             for transform in self.transforms:
                 seen = transform(seen, generator=generator)
         return seen
+
+
+def _labels(belief: Any, pool: Pool) -> Tensor | None:
+    """What is known; whole numbers are floats where the belief says that they are amounts, not classes."""
+    if not len(pool.labels):
+        return None
+    labels = pool.targets()
+    if not labels.is_floating_point() and isinstance(predictions_at_one(belief, pool), Normal):
+        return labels.double()
+    return labels
