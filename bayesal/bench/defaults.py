@@ -26,6 +26,10 @@ class Given:
     data: DataSet
     training: Training
     validation: tuple[Tensor, Tensor] | None = None
+    initial: int = 20
+    """Labels before the first batch was asked."""
+    batch_size: int = 10
+    """Labels asked in a round."""
 
     @property
     def kind(self) -> Kind:

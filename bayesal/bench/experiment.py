@@ -14,7 +14,7 @@ from bayesal.bench.config import RunConfig, SettledConfig
 from bayesal.bench.evaluation import evaluate
 from bayesal.bench.folder import claim, study_folder
 from bayesal.bench.gather import gather, num_cores
-from bayesal.bench.learners import learner_for
+from bayesal.bench.learners import learner_of
 from bayesal.bench.named import around, method_for
 from bayesal.bench.progress import Measured, watcher
 from bayesal.bench.protocol import settle
@@ -65,7 +65,7 @@ def run_experiment(wanted: RunConfig, console: Console) -> tuple[Outcome, Path]:
 def _check_made(config: SettledConfig) -> None:
     """Raises ValueError for a method that lacks what this run does not have."""
     task = make_task(config, config.first_seed)
-    known = around(task, learner_for(config.posterior, task.data, config.training, validation=task.validation))
+    known = around(task, learner_of(config, task.data, task.validation))
     for name in config.all_methods:
         method_for(config, name, known)
 
@@ -81,7 +81,7 @@ def run_study(job: Job, report: Callable[[Measured], None]) -> None:
     forget_peak_memory()
     task = make_task(config, job.seed)
     measure = partial(_evaluate, test=task.test, num_hypotheses=config.test_hypotheses)
-    learner = learner_for(config.posterior, task.data, config.training, validation=task.validation)
+    learner = learner_of(config, task.data, task.validation)
     with Study.open(
         job.folder,
         pool=task.pool,

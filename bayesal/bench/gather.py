@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate
 import bayesal
 from bayesal.bench.config import SettledConfig
 from bayesal.bench.folder import study_folder
-from bayesal.bench.learners import learner_for
+from bayesal.bench.learners import learner_of
 from bayesal.bench.named import around, method_for
 from bayesal.bench.results import ASKED, COSTS, MEASURED, Outcome
 from bayesal.bench.tasks import Task, make_task
@@ -37,7 +37,7 @@ def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome
     """The outcome of finished studies."""
     results, labels, notes = [], [], []
     task = make_task(config, config.first_seed)
-    known = around(task, learner_for(config.posterior, task.data, config.training, validation=task.validation))
+    known = around(task, learner_of(config, task.data, task.validation))
     for method in config.all_methods:
         # Picks of a method that looked at nothing have no scores to show.
         scores = {"score": None, "gain": None} if isinstance(method_for(config, method, known), Blind) else {}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
-from bayesal.bench.config import SettledTraining
+from bayesal.bench.config import SettledConfig, SettledTraining
 from bayesal.bench.defaults import Given
 from bayesal.bench.named import load_named, made
 from bayesal.data.dataset import DataSet
@@ -147,16 +147,37 @@ POSTERIORS = (
 "classification", "regression", "multilabel"."""
 
 
+def learner_of(config: SettledConfig, data: DataSet, validation: tuple[Tensor, Tensor] | None = None) -> Learner:
+    """The learner of a run."""
+    return learner_for(
+        config.posterior,
+        data,
+        config.training,
+        validation=validation,
+        initial=config.initial,
+        batch_size=config.batch_size,
+    )
+
+
 def learner_for(
-    posterior: str, data: DataSet, training: SettledTraining, *, validation: tuple[Tensor, Tensor] | None = None
+    posterior: str,
+    data: DataSet,
+    training: SettledTraining,
+    *,
+    validation: tuple[Tensor, Tensor] | None = None,
+    initial: int = 20,
+    batch_size: int = 10,
 ) -> Learner:
     """The learner of this posterior for this data: its default network, loss and training.
+
+    ``initial``: labels before the first batch was asked, ``batch_size``: labels asked in a round, for learners that
+    count rounds.
 
     ``module:name`` of the user's own may be a learner (called with a pool and a generator), or what makes a network
     when called without arguments, which is then trained anew in each round for MC dropout. Raises ValueError else,
     for a posterior that is not for data of this kind, and for labels of one class only.
     """
-    given = Given(data, _training(training), validation)
+    given = Given(data, _training(training), validation, initial, batch_size)
     row = next((row for row in POSTERIORS if row.name == posterior), None)
     if row is None:
         own = _own(posterior)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig
 from bayesal.bench.folder import read_run, study_folder
-from bayesal.bench.learners import fixed_posterior, learner_for
+from bayesal.bench.learners import fixed_posterior, learner_of
 from bayesal.bench.named import Around, around, method_for
 from bayesal.bench.protocol import settle
 from bayesal.bench.tasks import load_data, make_task
@@ -50,7 +50,7 @@ def from_run(folder: Path, *, method: str | None, seed: int | None) -> Situation
         raise ValueError(f"the run in {folder} has not begun {name} with seed {seed} yet; run it first")
     config = settle(wanted, load_data(wanted, seed))
     task = make_task(config, seed)
-    learner = learner_for(config.posterior, task.data, config.training, validation=task.validation)
+    learner = learner_of(config, task.data, task.validation)
     known = around(task, learner)
     strategy = method_for(config, name, known)
     with Study.open(path, pool=task.pool, learner=learner, method=strategy, seed=seed) as study:
@@ -90,7 +90,7 @@ def from_data(wanted: RunConfig, *, seed: int) -> Situation:
 def _trained(
     config: SettledConfig, data: DataSet, pool: Pool, note: str, seed: int, validation: Any = None
 ) -> Situation:
-    learner = learner_for(config.posterior, data, config.training, validation=validation)
+    learner = learner_of(config, data, validation)
     with on_threads(config.threads):
         belief = learner(pool, stream(seed, 0, "learn"))
     return Situation(config, data, pool, belief, note, Around(learner, validation))

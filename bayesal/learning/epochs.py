@@ -20,7 +20,8 @@ from bayesal.learning.training import Fit, Training
 from bayesal.learning.weights import Weights
 
 Forward: TypeAlias = Callable[[Tensor], Tensor]
-Penalty: TypeAlias = Callable[[nn.Module], Tensor]
+Penalty: TypeAlias = Callable[[nn.Module, Examples], Tensor]
+OnStep: TypeAlias = Callable[[nn.Module], None]
 OnEpoch: TypeAlias = Callable[[nn.Module, int], None]
 
 SHOW_PROGRESS_AFTER = 2.0  # seconds: shorter trainings stay silent
@@ -38,6 +39,7 @@ class Epochs:
     modes: Modes
     penalty: Penalty | None = None
     on_epoch: OnEpoch | None = None
+    on_step: OnStep | None = None
 
     def run(self, networks: Sequence[nn.Module], streams: Sequence[Streams], *, together: bool) -> list[Fit]:
         """Train one network, or several as one; each stops by itself and ends with the weights of its best epoch."""
@@ -102,11 +104,13 @@ class Epochs:
             sums = self.loss(forward(batch.inputs), batch.targets).view(positions.shape).sum(dim=1)
             objective = sums.sum() / positions.shape[1]
             if self.penalty is not None:
-                objective = objective + self.penalty(weights.networks[0])
+                objective = objective + self.penalty(weights.networks[0], batch)
             weights.backward(objective, leaves)
             if self.training.clip_norm is not None:
                 weights.clip(self.training.clip_norm)
             optimiser.step()
+            if self.on_step is not None:
+                self.on_step(weights.networks[0])
             totals += sums.detach()
             count += positions.shape[1]
         return totals.detach() / count

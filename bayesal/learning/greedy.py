@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from bayesal.data.pool import Pool
+from bayesal.learning.examples import Examples
 from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SquaredLoss
 from bayesal.learning.minimise import minimise
 from bayesal.learning.recipe import prepare, printed
@@ -81,7 +82,7 @@ class Greedy:
         order = Generator().manual_seed(noise.order)
         size = self._batch(len(points))
 
-        def penalty(network: nn.Module) -> Tensor:
+        def penalty(network: nn.Module, _: Examples) -> Tensor:
             positions = torch.randperm(len(points), generator=order)[:size].to(points.device)
             overlap = log_overlap(
                 norm.distances(network, positions), strength=self.strength, planned=self.num_members, most=most

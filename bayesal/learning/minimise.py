@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bayesal.learning.agreement import agree
-from bayesal.learning.epochs import Epochs, OnEpoch, Penalty
+from bayesal.learning.epochs import Epochs, OnEpoch, OnStep, Penalty
 from bayesal.learning.examples import Examples
 from bayesal.learning.losses import Loss
 from bayesal.learning.modes import Modes
@@ -26,6 +26,7 @@ def minimise(
     together: bool | None = None,
     penalty: Penalty | None = None,
     on_epoch: OnEpoch | None = None,
+    on_step: OnStep | None = None,
 ) -> list[Fit]:
     """Train each network on all examples, in place, from its own streams; it ends with the weights of its best epoch.
 
@@ -34,8 +35,9 @@ def minimise(
     them. Networks with buffers, with frozen weights or with weights of other than linear layers are trained one after
     the other: convolutions fill the processor alone.
 
-    ``penalty(network)``: nats added to the mean loss of every step. ``on_epoch(network, epoch)``: called after every
-    epoch, with the weights as they are then; copy what is to be kept. Both make the networks be trained one after the
+    ``penalty(network, batch)``: nats added to the mean loss of every step, which is that of the examples ``batch``.
+    ``on_step(network)``: called after every step of the optimiser, ``on_epoch(network, epoch)`` after every epoch, with
+    the weights as they are then; copy what is to be kept. Each of them makes the networks be trained one after the
     other. Global generators and training flags are left as they were.
     Raises ValueError if every training diverged (met a loss that is not finite); ``Fit.diverged`` says which one did.
     """
@@ -47,10 +49,12 @@ def minimise(
             "linear layers; leave together=None to train them one after the other"
         )
     with torch.enable_grad(), Modes(networks) as modes:
-        epochs = Epochs(loss, examples, validation, training, modes, penalty, on_epoch)
-        alone = penalty is not None or on_epoch is not None
+        epochs = Epochs(loss, examples, validation, training, modes, penalty, on_epoch, on_step)
+        alone = any(part is not None for part in (penalty, on_epoch, on_step))
         if together and alone:
-            raise ValueError("a penalty and on_epoch look at one network at a time; leave together=None with them")
+            raise ValueError(
+                "a penalty, on_step and on_epoch look at one network at a time; leave together=None with them"
+            )
         if together is None and len(networks) > 1:
             together = (
                 not alone and stackable(networks) and agree(networks, epochs, [stream.noise for stream in streams])

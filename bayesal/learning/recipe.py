@@ -49,6 +49,8 @@ class Prepared(NamedTuple):
     loss: Loss
     examples: Examples
     validation: Examples | None
+    points: Callable[[Inputs], Tensor]
+    """Inputs of the pool as the networks take them: on their scale, of their type and device."""
 
     def trained(self, fits: list[Fit]) -> "Trained":
         """The networks as they are now, of the user's inputs, in evaluation mode."""
@@ -126,7 +128,7 @@ def prepare(recipe: Recipe, pool: Pool, streams: Sequence[Streams]) -> Prepared:
                 f"{tuple(inputs.shape[1:])}"
             )
         held_out = Examples(prepared(recipe.validation[0]), targeted(recipe.validation[1]))
-    return Prepared(networks, scale, recipe.loss.fit(examples.targets), examples, held_out)
+    return Prepared(networks, scale, recipe.loss.fit(examples.targets), examples, held_out, prepared)
 
 
 def scale_of(pool: Pool, dtype: torch.dtype = torch.float64) -> Standardise:

@@ -319,7 +319,7 @@ def test_a_penalty_is_added_to_the_loss_of_every_step() -> None:
         CrossEntropy(),
         examples,
         SHORT,
-        penalty=lambda network: ridge * sum((p.square().sum() for p in network.parameters()), torch.zeros(())),
+        penalty=lambda network, _: ridge * sum((p.square().sum() for p in network.parameters()), torch.zeros(())),
     )
     torch.testing.assert_close(inside, beside)
 
