@@ -1,5 +1,7 @@
 """Learning: a pool with labels becomes a belief. Any ``(pool, generator) -> belief`` is a learner."""
 
+from bayesal.learning.augment import Augment as Augment
+from bayesal.learning.augment import augment_for as augment_for
 from bayesal.learning.cyclical import CosineCycles as CosineCycles
 from bayesal.learning.cyclical import Cyclical as Cyclical
 from bayesal.learning.distil import distilled as distilled
