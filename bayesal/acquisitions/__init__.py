@@ -9,6 +9,8 @@ from bayesal.acquisitions.causal import propensity_score as propensity_score
 from bayesal.acquisitions.causal import rho_bald as rho_bald
 from bayesal.acquisitions.causal import tau_bald as tau_bald
 from bayesal.acquisitions.class_prior import class_prior_weights as class_prior_weights
+from bayesal.acquisitions.discrepancy import discrepancy as discrepancy
+from bayesal.acquisitions.discrepancy import output_discrepancy as output_discrepancy
 from bayesal.acquisitions.epig import epig as epig
 from bayesal.acquisitions.epig import epig_sampled as epig_sampled
 from bayesal.acquisitions.exact_lookahead import exact_look_ahead as exact_look_ahead

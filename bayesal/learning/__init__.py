@@ -19,5 +19,6 @@ from bayesal.learning.soft import SoftCrossEntropy as SoftCrossEntropy
 from bayesal.learning.staged import Staged as Staged
 from bayesal.learning.streams import Streams as Streams
 from bayesal.learning.supervised import Supervised as Supervised
+from bayesal.learning.temporal import Temporal as Temporal
 from bayesal.learning.training import Fit as Fit
 from bayesal.learning.training import Training as Training

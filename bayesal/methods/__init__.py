@@ -23,6 +23,7 @@ from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
 from bayesal.methods.similar import similar
 from bayesal.methods.sparse import acs_fw, sparse_approximation
 from bayesal.methods.stochastic import powerbald, softmaxbald, softrankbald
+from bayesal.methods.temporal import tod
 from bayesal.strategies import Strategy
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "spn_entropy",
     "spn_variation_ratio",
     "tau_bald",
+    "tod",
     "variance",
     "variation_ratio",
 ]

@@ -23,6 +23,7 @@ from bayesal.posteriors.snapshots import Snapshots as Snapshots
 from bayesal.posteriors.sngp import SNGP as SNGP
 from bayesal.posteriors.sum_product import SumProductNetwork as SumProductNetwork
 from bayesal.posteriors.swag import SWAG as SWAG
+from bayesal.posteriors.temporal import TemporalNetwork as TemporalNetwork
 from bayesal.posteriors.trained import TrainedNetwork as TrainedNetwork
 from bayesal.posteriors.weight_walks.langevin import Langevin as Langevin
 from bayesal.posteriors.weight_walks.weight_moments import WeightMoments as WeightMoments

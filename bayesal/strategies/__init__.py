@@ -5,6 +5,7 @@ from bayesal.strategies.combined import Mix as Mix
 from bayesal.strategies.combined import Narrow as Narrow
 from bayesal.strategies.contract import Strategy as Strategy
 from bayesal.strategies.contract import check_batch as check_batch
+from bayesal.strategies.drift import Drift as Drift
 from bayesal.strategies.either import ByTask as ByTask
 from bayesal.strategies.either import Either as Either
 from bayesal.strategies.gaussian import GrowMoments as GrowMoments

@@ -4,6 +4,7 @@ from bayesal.views.causal import Causal as Causal
 from bayesal.views.causal import Propensity as Propensity
 from bayesal.views.conceivable import Conceivable as Conceivable
 from bayesal.views.conceivable import Conceives as Conceives
+from bayesal.views.discrepancy import Discrepancy as Discrepancy
 from bayesal.views.embedded import Embedded as Embedded
 from bayesal.views.exemplars import Exemplars as Exemplars
 from bayesal.views.exemplars import Rare as Rare
