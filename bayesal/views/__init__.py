@@ -2,6 +2,9 @@
 
 from bayesal.views.causal import Causal as Causal
 from bayesal.views.causal import Propensity as Propensity
+from bayesal.views.classwise import FeatureSim as FeatureSim
+from bayesal.views.classwise import Guessed as Guessed
+from bayesal.views.classwise import Reconstruction as Reconstruction
 from bayesal.views.conceivable import Conceivable as Conceivable
 from bayesal.views.conceivable import Conceives as Conceives
 from bayesal.views.discrepancy import Discrepancy as Discrepancy
@@ -12,12 +15,15 @@ from bayesal.views.features import Features as Features
 from bayesal.views.gradients import Gradients as Gradients
 from bayesal.views.gradnorm import GradNorm as GradNorm
 from bayesal.views.inputs import Inputs as Inputs
+from bayesal.views.judged import Judged as Judged
 from bayesal.views.last_layer import LastLayer as LastLayer
 from bayesal.views.last_layer import LastLayerGradients as LastLayerGradients
 from bayesal.views.lookahead import Linearised as Linearised
 from bayesal.views.moments import MomentScore as MomentScore
+from bayesal.views.normalised import Normalised as Normalised
 from bayesal.views.predictive import Predictions as Predictions
 from bayesal.views.predictive import Predictive as Predictive
+from bayesal.views.principal import Principal as Principal
 from bayesal.views.samples import SampleScore as SampleScore
 from bayesal.views.signatures import GradientSignatures as GradientSignatures
 from bayesal.views.similar import LabelGradients as LabelGradients
