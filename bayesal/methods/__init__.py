@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 from bayesal.methods.amounts import mu_bald, mu_rho_bald, propensity, rho_bald, rho_loss, tau_bald, variance
 from bayesal.methods.balancing import balance, balance_clustering, batch_balance, power_balance
+from bayesal.methods.clusters import cluster_margin, kmeans, probcover, typiclust
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
 from bayesal.methods.kernels import bait_kernel, coreset, frank_wolfe, kmeanspp, lcmd, max_diag, maxdet
 from bayesal.methods.last_layers import badge, bait
 from bayesal.methods.looking_ahead import mlmoc
+from bayesal.methods.mixing import alfamix
 from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
 from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
 from bayesal.methods.similar import similar
@@ -29,6 +31,7 @@ from bayesal.strategies import Strategy
 __all__ = [
     "acs_fw",
     "alc",
+    "alfamix",
     "badge",
     "bait",
     "bait_kernel",
@@ -38,6 +41,7 @@ __all__ = [
     "balentacq",
     "batch_balance",
     "batchbald",
+    "cluster_margin",
     "coreset",
     "egl",
     "entropy",
@@ -50,6 +54,7 @@ __all__ = [
     "jepig_retrained",
     "joint_bald",
     "kbald",
+    "kmeans",
     "kmeanspp",
     "lcmd",
     "least_confidence",
@@ -62,6 +67,7 @@ __all__ = [
     "mu_rho_bald",
     "power_balance",
     "powerbald",
+    "probcover",
     "propensity",
     "random",
     "rho_bald",
@@ -74,6 +80,7 @@ __all__ = [
     "spn_variation_ratio",
     "tau_bald",
     "tod",
+    "typiclust",
     "variance",
     "variation_ratio",
 ]

@@ -9,6 +9,9 @@ from bayesal.representations.combined import Product as Product
 from bayesal.representations.combined import Scaled as Scaled
 from bayesal.representations.combined import Sum as Sum
 from bayesal.representations.ensemble import ensemble as ensemble
+from bayesal.representations.feature_mixing import class_anchors as class_anchors
+from bayesal.representations.feature_mixing import flips as flips
+from bayesal.representations.feature_mixing import mixed as mixed
 from bayesal.representations.fisher import binary_fisher_factors as binary_fisher_factors
 from bayesal.representations.fisher import fisher_factors as fisher_factors
 from bayesal.representations.infinite import nngp as nngp

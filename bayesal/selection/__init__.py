@@ -5,6 +5,8 @@ from bayesal.selection.bait import Bait as Bait
 from bayesal.selection.balance_clustering import BALanCeClustering as BALanCeClustering
 from bayesal.selection.batch_balance import BatchBALanCe as BatchBALanCe
 from bayesal.selection.batchbald import BatchBALD as BatchBALD
+from bayesal.selection.cluster_margin import ClusterMargin as ClusterMargin
+from bayesal.selection.distinct import distinct as distinct
 from bayesal.selection.fisher_bait import FisherBait as FisherBait
 from bayesal.selection.flqmi import FLQMI as FLQMI
 from bayesal.selection.flvmi import FLVMI as FLVMI
@@ -16,6 +18,7 @@ from bayesal.selection.gcmi import GCMI as GCMI
 from bayesal.selection.greedy import grow as grow
 from bayesal.selection.jepig import JEPIG as JEPIG
 from bayesal.selection.k_center import KCenter as KCenter
+from bayesal.selection.k_means import KMeans as KMeans
 from bayesal.selection.kbald import KBALD as KBALD
 from bayesal.selection.kmeans_plus_plus import KMeansPlusPlus as KMeansPlusPlus
 from bayesal.selection.kmeans_plus_plus import kmeans_plus_plus as kmeans_plus_plus
@@ -26,7 +29,9 @@ from bayesal.selection.max_diag import MaxDiag as MaxDiag
 from bayesal.selection.power import power as power
 from bayesal.selection.power import softmax as softmax
 from bayesal.selection.power import softrank as softrank
+from bayesal.selection.probcover import ProbCover as ProbCover
 from bayesal.selection.random import random as random
 from bayesal.selection.retrained_jepig import RetrainedJEPIG as RetrainedJEPIG
 from bayesal.selection.sparse_approximation import SparseApproximation as SparseApproximation
 from bayesal.selection.top import top as top
+from bayesal.selection.typiclust import TypiClust as TypiClust

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from bayesal.numerics.distance.screen import unit
+
 
 def check_batch_size(batch_size: int, num_rows: int) -> None:
     """From 0 to the number of rows; else ValueError. A batch is never cut to fit."""
@@ -23,3 +25,14 @@ def check_scores(scores: Tensor, batch_size: int) -> None:
     nan = torch.isnan(scores)
     if nan.any():
         raise ValueError(f"the score of row {int(nan.nonzero()[0])} is NaN; a rule cannot rank what is not a number")
+
+
+def check_features(rows: Tensor, given: Tensor) -> None:
+    """Finite features ``N D``, and those given of the same kind; else ValueError."""
+    for some, name in ((rows, "rows"), (given, "given rows")):
+        if some.ndim != 2 or not some.is_floating_point() or some.shape[1:] != rows.shape[1:]:
+            raise ValueError(
+                f"this rule chooses by features of shape (N, D), but the {name} are {some.dtype} of shape "
+                f"{tuple(some.shape)}; look at the pool through a view of features"
+            )
+        unit(some, name)
