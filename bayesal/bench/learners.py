@@ -43,6 +43,13 @@ POSTERIORS = (
         "networks:greedy_ensemble",
     ),
     Row("snapshots", "any", "any network, trained in cycles", "Huang et al. 2017", "networks:snapshots"),
+    Row(
+        "tod",
+        "any",
+        "any network, trained as of a batch ago and then on",
+        "Huang et al. 2021",
+        "temporal:tod",
+    ),
     Row("swag", "any", "any network, trained on at a high rate", "Maddox et al. 2019", "networks:swag"),
     Row(
         "sgmcmc",
