@@ -134,6 +134,28 @@ POSTERIORS = (
         "nothing but the data: it trains networks of its own",
         "Heiss et al. 2022",
         "nomu:nomu",
+        FEATURES,
+    ),
+    Row(
+        "loss-prediction",
+        "any",
+        "a network with dropout; trains a module that predicts its loss",
+        "Yoo and Kweon 2019",
+        "judged:loss_prediction",
+    ),
+    Row(
+        "vaal",
+        "any",
+        "a network with dropout; trains an autoencoder of the whole pool and a discriminator",
+        "Sinha et al. 2019",
+        "judged:vaal",
+    ),
+    Row(
+        "waal",
+        "classification",
+        "a network with dropout that ends in a linear layer; trains a critic of the whole pool's features",
+        "Shui et al. 2020",
+        "judged:waal",
     ),
     Row(
         "pyro-svi",

@@ -9,6 +9,7 @@ from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
 from bayesal.learning.fitted import Fitted as Fitted
 from bayesal.learning.greedy import Greedy as Greedy
+from bayesal.learning.loss_prediction import LossPrediction as LossPrediction
 from bayesal.learning.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from bayesal.learning.losses import CrossEntropy as CrossEntropy
 from bayesal.learning.losses import GaussianLoss as GaussianLoss
@@ -22,3 +23,5 @@ from bayesal.learning.supervised import Supervised as Supervised
 from bayesal.learning.temporal import Temporal as Temporal
 from bayesal.learning.training import Fit as Fit
 from bayesal.learning.training import Training as Training
+from bayesal.learning.vaal import VAAL as VAAL
+from bayesal.learning.waal import WAAL as WAAL

@@ -16,6 +16,7 @@ from bayesal.methods.clusters import cluster_margin, kmeans, probcover, typiclus
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
+from bayesal.methods.judged import loss_prediction, vaal, waal
 from bayesal.methods.kernels import bait_kernel, coreset, frank_wolfe, kmeanspp, lcmd, max_diag, maxdet
 from bayesal.methods.last_layers import badge, bait
 from bayesal.methods.looking_ahead import mlmoc
@@ -58,6 +59,7 @@ __all__ = [
     "kmeanspp",
     "lcmd",
     "least_confidence",
+    "loss_prediction",
     "margin",
     "max_diag",
     "maxdet",
@@ -81,8 +83,10 @@ __all__ = [
     "tau_bald",
     "tod",
     "typiclust",
+    "vaal",
     "variance",
     "variation_ratio",
+    "waal",
 ]
 
 

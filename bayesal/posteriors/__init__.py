@@ -11,6 +11,7 @@ from bayesal.posteriors.dropconnect import DropConnect as DropConnect
 from bayesal.posteriors.dropout import MCDropout as MCDropout
 from bayesal.posteriors.ensemble import DeepEnsemble as DeepEnsemble
 from bayesal.posteriors.greedy_ensemble import GreedyEnsemble as GreedyEnsemble
+from bayesal.posteriors.judged import JudgedNetwork as JudgedNetwork
 from bayesal.posteriors.laplace import LastLayerLaplace as LastLayerLaplace
 from bayesal.posteriors.last_layer import BayesianLastLayer as BayesianLastLayer
 from bayesal.posteriors.network import NetworkHypotheses as NetworkHypotheses
