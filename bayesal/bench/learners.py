@@ -134,7 +134,6 @@ POSTERIORS = (
         "nothing but the data: it trains networks of its own",
         "Heiss et al. 2022",
         "nomu:nomu",
-        FEATURES,
     ),
     Row(
         "loss-prediction",
