@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import rv_discrete
 from torch import Generator, Tensor
 
 from bayesal.representations import badge_embedding
@@ -13,7 +14,7 @@ from benchmarks._device import Work
 from benchmarks._kernels.inputs import logits_and_features
 from benchmarks._subjects.subject import Case, Setting, Size, Subject, numpy_peer
 
-FACTORED, SCIKIT = "formula, factored, one pass a pick", "scikit-activeml"
+STYLE, FACTORED, SCIKIT = "badge-style, NumPy and SciPy", "formula, factored, one pass a pick", "scikit-activeml"
 SIZE = {"N": 10_000, "D": 512, "C": 10, "B": 100}
 
 
@@ -22,6 +23,8 @@ def build(size: Size, device: torch.device) -> Case:
     logits, features = logits_and_features(size, device)
     batch, n, d, c = (size[letter] for letter in "BNDC")
     peers: dict[str, Job] = {FACTORED: lambda: factored(logits, features, batch)}
+    if device.type == "cpu":
+        peers[STYLE] = lambda: badge_style(logits, features, batch)
     if skactiveml := numpy_peer("skactiveml", device):
         peers[SCIKIT] = scikit(skactiveml, logits, features, batch)
     return Case(
@@ -54,6 +57,25 @@ def factored(logits: Tensor, features: Tensor, batch: int) -> list[int]:
         chosen.append(int(torch.multinomial(nearest.double(), 1, generator=generator)))
 
 
+def badge_style(logits: Tensor, features: Tensor, batch: int) -> list[int]:
+    """The same with the tools of the authors' released code, whose licence is not known: NumPy arrays, and a SciPy
+    distribution made for each draw. Written anew from the formula."""
+    draws = np.random.default_rng(0)
+    doubts, seen = logits.softmax(1).numpy(), features.numpy()
+    doubts[np.arange(len(doubts)), doubts.argmax(1)] -= 1
+    norms = np.square(doubts).sum(1) * np.square(seen).sum(1)
+    chosen, nearest = [int(norms.argmax())], np.full(len(norms), np.inf)
+    while True:
+        last = chosen[-1]
+        squared = norms + norms[last] - 2 * (doubts @ doubts[last]) * (seen @ seen[last])
+        nearest = np.minimum(nearest, squared.astype(np.float64).clip(min=0))
+        nearest[chosen] = 0
+        if len(chosen) == batch:
+            return chosen
+        law = rv_discrete(values=(np.arange(len(norms)), nearest / nearest.sum()))
+        chosen.append(int(law.rvs(random_state=draws)))
+
+
 def scikit(skactiveml: Any, logits: Tensor, features: Tensor, batch: int) -> Job:
     """Its query, of a classifier that was fitted before and knows these points' probabilities and features."""
     from skactiveml.base import SkactivemlClassifier
@@ -79,7 +101,7 @@ BADGE = Subject(
     title="BADGE",
     build=build,
     small={"N": 200, "D": 16, "C": 4, "B": 10},
-    settings=[Setting(SIZE, goals={FACTORED: 1.5, SCIKIT: 30})],
+    settings=[Setting(SIZE, goals={STYLE: 1.5, SCIKIT: 30})],
     base=SIZE,
     growth={"N": (5_000, 10_000, 20_000), "D": (128, 256, 512), "C": (10, 30, 100), "B": (50, 100, 200)},
 )

@@ -1,6 +1,7 @@
 """Features whose distances are measured."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -47,6 +48,10 @@ class Features(Measured):
 
     def squared_norms(self) -> Float[Tensor, "N"]:
         """Without the offset."""
+        return self._squared_norms
+
+    @cached_property
+    def _squared_norms(self) -> Float[Tensor, "N"]:
         result = self.own.new_empty(len(self), dtype=torch.float64)
         for some in blocks(len(self), self.width, ELEMENTS):
             result[some] = self.parts[0][some].double().square().sum(1)

@@ -1,6 +1,7 @@
 """Products of two factors whose distances are measured, without writing them down."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -50,6 +51,10 @@ class Products(Measured):
 
     def squared_norms(self) -> Float[Tensor, "N"]:
         """‖a‖² ‖b‖²."""
+        return self._squared_norms
+
+    @cached_property
+    def _squared_norms(self) -> Float[Tensor, "N"]:
         result = self.own.new_empty(len(self), dtype=torch.float64)
         for some in blocks(len(self), self.width, ELEMENTS):
             left, right = (part[some].double() for part in self.parts[:2])
