@@ -14,6 +14,7 @@ from bayesal.acquisitions.discrepancy import output_discrepancy as output_discre
 from bayesal.acquisitions.epig import epig as epig
 from bayesal.acquisitions.epig import epig_sampled as epig_sampled
 from bayesal.acquisitions.exact_lookahead import exact_look_ahead as exact_look_ahead
+from bayesal.acquisitions.feature_similarity import FeatureSimilarity as FeatureSimilarity
 from bayesal.acquisitions.gaussian import alc as alc
 from bayesal.acquisitions.gaussian import gaussian_bald as gaussian_bald
 from bayesal.acquisitions.gaussian import gaussian_epig as gaussian_epig
@@ -24,6 +25,7 @@ from bayesal.acquisitions.gradnorm import fisher_trace as fisher_trace
 from bayesal.acquisitions.lookahead import LookAhead as LookAhead
 from bayesal.acquisitions.moments import moment_matched_bald as moment_matched_bald
 from bayesal.acquisitions.moments import moment_matched_entropy as moment_matched_entropy
+from bayesal.acquisitions.reconstruction import ReconstructionError as ReconstructionError
 from bayesal.acquisitions.rho_loss import label_loss as label_loss
 from bayesal.acquisitions.rho_loss import rho_loss as rho_loss
 from bayesal.acquisitions.sequential_lookahead import sequential_look_ahead as sequential_look_ahead

@@ -50,6 +50,13 @@ POSTERIORS = (
         "Huang et al. 2021",
         "temporal:tod",
     ),
+    Row(
+        "scal",
+        "classification",
+        "a network that ends in a linear layer",
+        "Krishnan et al. 2021; Khosla et al. 2020",
+        "contrastive:scal",
+    ),
     Row("swag", "any", "any network, trained on at a high rate", "Maddox et al. 2019", "networks:swag"),
     Row(
         "sgmcmc",

@@ -2,6 +2,7 @@
 
 from bayesal.learning.augment import Augment as Augment
 from bayesal.learning.augment import augment_for as augment_for
+from bayesal.learning.contrastive import Contrastive as Contrastive
 from bayesal.learning.cyclical import CosineCycles as CosineCycles
 from bayesal.learning.cyclical import Cyclical as Cyclical
 from bayesal.learning.distil import distilled as distilled

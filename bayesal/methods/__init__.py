@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from bayesal.methods.amounts import mu_bald, mu_rho_bald, propensity, rho_bald, rho_loss, tau_bald, variance
 from bayesal.methods.balancing import balance, balance_clustering, batch_balance, power_balance
 from bayesal.methods.clusters import cluster_margin, kmeans, probcover, typiclust
+from bayesal.methods.contrastive import class_balanced, featuresim, fre
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
@@ -42,13 +43,16 @@ __all__ = [
     "balentacq",
     "batch_balance",
     "batchbald",
+    "class_balanced",
     "cluster_margin",
     "coreset",
     "egl",
     "entropy",
     "epig",
+    "featuresim",
     "fisher_trace",
     "frank_wolfe",
+    "fre",
     "gradnorm_entropy",
     "gradnorm_expected",
     "jepig",

@@ -1,5 +1,6 @@
 """Query strategies: view × rule. The only place where positions become ids."""
 
+from bayesal.strategies.balanced import Balanced as Balanced
 from bayesal.strategies.beside import Beside as Beside
 from bayesal.strategies.clustered import Believing as Believing
 from bayesal.strategies.clustered import Clustered as Clustered
