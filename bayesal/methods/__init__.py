@@ -22,6 +22,7 @@ from bayesal.methods.kernels import bait_kernel, coreset, frank_wolfe, kmeanspp,
 from bayesal.methods.last_layers import badge, bait
 from bayesal.methods.looking_ahead import mlmoc
 from bayesal.methods.mixing import alfamix
+from bayesal.methods.pareto import poal
 from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
 from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
 from bayesal.methods.similar import similar
@@ -71,6 +72,7 @@ __all__ = [
     "mlmoc",
     "mu_bald",
     "mu_rho_bald",
+    "poal",
     "power_balance",
     "powerbald",
     "probcover",

@@ -27,6 +27,7 @@ from bayesal.selection.lcmd import LCMD as LCMD
 from bayesal.selection.logdetmi import LogDetMI as LogDetMI
 from bayesal.selection.max_det import MaxDet as MaxDet
 from bayesal.selection.max_diag import MaxDiag as MaxDiag
+from bayesal.selection.pareto import Pareto as Pareto
 from bayesal.selection.power import power as power
 from bayesal.selection.power import softmax as softmax
 from bayesal.selection.power import softrank as softrank

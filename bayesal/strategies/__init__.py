@@ -26,3 +26,4 @@ from bayesal.strategies.single import Blind as Blind
 from bayesal.strategies.single import Grow as Grow
 from bayesal.strategies.single import Pick as Pick
 from bayesal.strategies.sparse import Imitate as Imitate
+from bayesal.strategies.stack import Stack as Stack

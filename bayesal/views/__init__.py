@@ -14,6 +14,8 @@ from bayesal.views.exemplars import Rare as Rare
 from bayesal.views.features import Features as Features
 from bayesal.views.gradients import Gradients as Gradients
 from bayesal.views.gradnorm import GradNorm as GradNorm
+from bayesal.views.in_distribution import LogDensity as LogDensity
+from bayesal.views.in_distribution import NearClasses as NearClasses
 from bayesal.views.inputs import Inputs as Inputs
 from bayesal.views.judged import Judged as Judged
 from bayesal.views.last_layer import LastLayer as LastLayer

@@ -1,0 +1,34 @@
+"""Methods that trade two scores against each other without a weight."""
+
+from typing import Any
+
+from bayesal import acquisitions
+from bayesal.selection.pareto import Pareto
+from bayesal.strategies.contract import Strategy
+from bayesal.strategies.stack import Stack
+from bayesal.views.in_distribution import LogDensity, NearClasses
+from bayesal.views.predictive import Predictive
+
+CONFIDENCES = ("mahalanobis", "density")
+
+
+def poal(
+    confidence: str = "mahalanobis",
+    num_hypotheses: int = 100,
+    candidates: float | int = 6,
+    draws: int | None = None,
+    seeded: bool = True,
+    shrinkage: float | int | None = None,
+) -> Strategy[Any]:
+    """Uncertain points that belong to the classes: a batch from the Pareto front of entropy and confidence.
+
+    ``confidence``: "mahalanobis", how near the features are to the nearest labelled class (``views.NearClasses``, which
+    takes ``shrinkage``), or "density", ln p(x) by a belief that knows it (spn). ``candidates``, ``draws`` and
+    ``seeded`` are those of ``selection.Pareto``.
+
+    Tasks: classification. Needs: Embeds. Paper: Zhan et al. 2023.
+    """
+    if confidence not in CONFIDENCES:
+        raise ValueError(f"confidence must be one of {', '.join(CONFIDENCES)}, but it is {confidence!r}")
+    usual = NearClasses(shrinkage) if confidence == "mahalanobis" else LogDensity()
+    return Stack((Predictive(acquisitions.entropy, num_hypotheses), usual), Pareto(candidates, draws, seeded))
