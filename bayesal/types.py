@@ -25,6 +25,17 @@ Inputs: TypeAlias = Any
 
 Look: TypeAlias = Callable[[Inputs], Tensor]
 """n points in, n rows out."""
+
+
+@runtime_checkable
+class UnpackingLook(Protocol):
+    """A look whose rows are kept small while the pool is scanned; ``unpack`` makes of them what a rule wants."""
+
+    def __call__(self, inputs: Inputs, /) -> Tensor: ...
+
+    def unpack(self, rows: Tensor, /) -> Any: ...
+
+
 State = TypeVar("State")
 Belief = TypeVar("Belief", contravariant=True)
 
@@ -182,6 +193,14 @@ class KnowingRule(GreedyRule[State], Protocol[State]):
     def know(self, state: State, points: Shaped[Tensor, "P ..."], /) -> State:
         """The state where these rows, none of them among those to choose from, are known; asked once, first."""
         ...
+
+
+@runtime_checkable
+class BesideRule(GreedyRule[State], Protocol[State]):
+    """A greedy rule, a dataclass, in whose objective rows ``beside`` count, which are neither known nor to choose."""
+
+    @property
+    def beside(self) -> Shaped[Tensor, "M ..."] | None: ...
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bayesal.numerics.distance.screen import less_products, rounding
 from bayesal.numerics.kronecker import Kronecker
 
 ELEMENTS = 2**18  # numbers of float64 written down together: 2 MiB stay in the cache
@@ -61,7 +62,7 @@ def products(rows: Float[Tensor, "N m"], direction: Float[Tensor, "m"]) -> Float
     if isinstance(rows, Kronecker):
         matrix = direction.view(rows.left.shape[1], rows.right.shape[1]).to(rows.dtype)
         return ((rows.right @ matrix.mT) * rows.left).sum(1).double()
-    return (rows @ direction.to(rows.dtype)).double()
+    return less_products(rows.new_zeros(()), rows, direction.to(rows.dtype)[None])[:, 0].double().mul_(-0.5)
 
 
 def exact_products(rows: Float[Tensor, "N m"], direction: Float[Tensor, "m"]) -> Float[Tensor, "N"]:
@@ -104,7 +105,7 @@ def best_along(
 def _rounding(rows: Float[Tensor, "N m"]) -> float:
     """How far a product of unit vectors may be off: one rounding a term, and one of each factor."""
     terms = sum(rows.left.shape[1:] + rows.right.shape[1:]) if isinstance(rows, Kronecker) else rows.shape[1]
-    return (terms + 4) * torch.finfo(rows.dtype).eps
+    return max((terms + 4) * torch.finfo(rows.dtype).eps, rounding(terms))
 
 
 def _parts(rows: Tensor) -> Iterator[slice]:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from bayesal.numerics import along
-from bayesal.numerics.distance.screen import less_products, rounding, unit
+from bayesal.numerics.distance.screen import rounding
 from bayesal.numerics.kronecker import Kronecker
 from bayesal.numerics.linalg import blocks
 
@@ -32,19 +32,19 @@ class SumByFeatures:
     def of(cls, rows: Shaped[Tensor, "N ..."]) -> "SumByFeatures":
         """Nothing is reached. Raises ValueError for rows that are no features, NaN and infinities."""
         rows = along.as_rows(rows, "without a kernel rows")
-        lengths, aim = _lengths(rows, "rows"), _total(rows)
+        lengths, aim = along.lengths(rows, "rows"), along.total(rows)
         return cls(rows, lengths, aim, torch.zeros_like(aim), float(lengths.sum()))
 
     def with_more(self, points: Shaped[Tensor, "P ..."]) -> "SumByFeatures":
         """These count in the sum too. They are about to be stepped to, and those steps are not counted."""
         points = along.as_rows(points, "rows that are given").to(self.aim.device)
-        radius = self.radius + float(_lengths(points, "rows that are given").sum())
-        return replace(self, aim=self.aim + _total(points), radius=radius, steps=self.steps - len(points))
+        radius = self.radius + float(along.lengths(points, "rows that are given").sum())
+        return replace(self, aim=self.aim + along.total(points), radius=radius, steps=self.steps - len(points))
 
     def stepped(self, points: Shaped[Tensor, "P ..."]) -> "SumByFeatures":
         """A step to each of these, in this order; to a row of length 0, none."""
         points, reached = along.as_rows(points, "rows that are taken"), self.reached
-        for place, length in enumerate(_lengths(points, "rows that are taken").tolist()):
+        for place, length in enumerate(along.lengths(points, "rows that are taken").tolist()):
             if length > 0:
                 towards = points[[place]].to(reached)[0] * (self.radius / length) - reached
                 squared = float(towards @ towards)
@@ -60,7 +60,9 @@ class SumByFeatures:
         """The open row of the largest score (ties: the lowest), and that: few rows can be it in the rows' precision."""
         missing = self.aim - self.reached
         direction = missing / torch.linalg.vector_norm(missing).clamp_min(torch.finfo(torch.float64).tiny)
-        cosines = torch.where(open_ & (self.lengths > 0), _products(self.rows, direction) / self.lengths, -torch.inf)
+        cosines = torch.where(
+            open_ & (self.lengths > 0), along.products(self.rows, direction) / self.lengths, -torch.inf
+        )
         least = cosines.max() - 2 * rounding(_width(self.rows))
         positions = (open_ & ~(cosines < least)).nonzero().squeeze(1)
         scores = self._score(positions)
@@ -75,30 +77,5 @@ class SumByFeatures:
         return torch.where(lengths > 0, products / lengths, -torch.inf)
 
 
-def _products(rows: Float[Tensor, "N D"], direction: Float[Tensor, "D"]) -> Float[Tensor, "N"]:
-    if isinstance(rows, Kronecker):
-        return along.products(rows, direction)
-    return less_products(rows.new_zeros(()), rows, direction.to(rows.dtype)[None])[:, 0].double().mul_(-0.5)
-
-
-def _lengths(rows: Float[Tensor, "N D"], name: str) -> Float[Tensor, "N"]:
-    if isinstance(rows, Kronecker):
-        return along.lengths(rows, name)
-    unit(rows, name)
-    lengths = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
-    for some in _blocks(rows):
-        lengths[some] = torch.linalg.vector_norm(rows[some].double(), dim=1)
-    return lengths
-
-
-def _total(rows: Float[Tensor, "N D"]) -> Float[Tensor, "D"]:
-    none = torch.zeros(rows.shape[1], dtype=torch.float64, device=rows.device)
-    return sum((along.total(rows[some]) for some in _blocks(rows)), none)
-
-
 def _width(rows: Float[Tensor, "N D"]) -> int:
     return rows.left.shape[1] + rows.right.shape[1] if isinstance(rows, Kronecker) else rows.shape[1]
-
-
-def _blocks(rows: Float[Tensor, "N D"]) -> list[slice]:
-    return blocks(len(rows), _width(rows), ELEMENTS)

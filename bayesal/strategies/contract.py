@@ -1,5 +1,6 @@
 """The contract of a query strategy, and what all of them share."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,7 +9,7 @@ from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
 from bayesal.selection.greedy import grow
-from bayesal.types import Belief, GreedyRule, Rule, Selection
+from bayesal.types import Belief, GreedyRule, Look, Rule, Selection, UnpackingLook
 
 
 @runtime_checkable
@@ -39,6 +40,11 @@ def selected(scores: Tensor, positions: Tensor, ids: np.ndarray) -> Selection:
     """These positions, by their ids; each adds its own score."""
     chosen = scores[positions]
     return Selection(_at(ids, positions), chosen, chosen, positions)
+
+
+def unpacking(look: Look) -> Callable[[Tensor], Any]:
+    """What makes of scanned rows what a rule wants: the look's ``unpack``, if it has one."""
+    return look.unpack if isinstance(look, UnpackingLook) else lambda rows: rows
 
 
 def grown(rule: GreedyRule[Any], rows: Tensor, ids: np.ndarray, batch_size: int, *, generator: Generator) -> Selection:

@@ -11,8 +11,8 @@ from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
 from bayesal.representations import Represented, Transform
 from bayesal.selection.greedy import grow
-from bayesal.strategies.contract import check_batch, named
-from bayesal.types import GreedyRule, Selection
+from bayesal.strategies.contract import check_batch, named, unpacking
+from bayesal.types import BesideRule, GreedyRule, Selection
 from bayesal.views.networks import predictions_at_one
 from bayesal.views.view import View
 
@@ -42,7 +42,7 @@ class Represent:
         rule: Any = self.rule
         if seen.kernel is not None:
             rule = replace(rule, kernel=seen.kernel)
-        if not self.given and hasattr(rule, "beside"):  # what is labelled counts in the objective, also if not given
+        if not self.given and isinstance(self.rule, BesideRule):  # what is labelled counts, also if it is not given
             rule = replace(rule, beside=seen.known)
         given = seen.known if self.given else None
         selection = grow(rule, seen.rows, batch_size, given=given, generator=generator)
@@ -52,7 +52,7 @@ class Represent:
         """The rows of the pool, and the kernel between them, after all transformations."""
         with torch.no_grad():
             look = self.base(belief, pool, generator=generator)
-            unpack = getattr(look, "unpack", lambda rows: rows)
+            unpack = unpacking(look)
             known = unpack(pool.scan(look, pool.labelled, what="looking at what is labelled"))
             rows = unpack(pool.scan(look, pool.unlabelled, what="looking at the pool"))
             seen = Represented(known, rows, getattr(look, "kernel", None), _labels(belief, pool))

@@ -7,7 +7,7 @@ from torch import Generator
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
-from bayesal.strategies.contract import check_batch, named
+from bayesal.strategies.contract import check_batch, named, unpacking
 from bayesal.types import Selection
 from bayesal.views.view import View
 
@@ -34,5 +34,4 @@ class Imitate:
         check_batch(batch_size, len(ids))
         look = self.view(belief, pool, generator=generator)
         rows = pool.scan(look, ids, what="looking at the pool")
-        unpack = getattr(look, "unpack", lambda rows: rows)
-        return named(self.rule.select(unpack(rows), batch_size, generator=generator), ids)
+        return named(self.rule.select(unpacking(look)(rows), batch_size, generator=generator), ids)
