@@ -43,7 +43,13 @@ Data = Annotated[str, typer.Argument(help=DATA, show_default=False)]
 OptionalData = Annotated[str | None, typer.Argument(help=DATA, show_default=False)]
 Target = Annotated[str | None, typer.Option(help="The column (or array) of the labels, in a file of your own.")]
 Kind = Annotated[str | None, typer.Option(help="classification or regression; by default told from the labels.")]
-Posterior = Annotated[str | None, typer.Option(help="A name of [bold]bayesal posteriors[/] or your module:name.")]
+Posterior = Annotated[
+    str | None,
+    typer.Option(
+        help="A name of [bold]bayesal posteriors[/] or your module:name, the same for every method; by default what "
+        "the methods need, else mc-dropout."
+    ),
+]
 Hypotheses = Annotated[int | None, typer.Option("--hypotheses", "-K", help="Functions drawn from the posterior.")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink everything to a few seconds, to see that it works.")]
 Workers = Annotated[int | None, typer.Option(help="Studies at the same time; by default one a core.")]

@@ -36,7 +36,8 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     target: str | None = None
     """The column (or array) of the labels, in a file of the user's."""
     task: Literal["classification", "regression", "multilabel"] | None = None
-    posterior: str = "mc-dropout"
+    posterior: str | None = None
+    """What is trained, for the baseline as for every method. None: what the methods name, else mc-dropout."""
     methods: tuple[str, ...] | None = Field(default=None, min_length=1)
     baseline: str | None = "random"
     """The method every other is compared with; null for none."""
@@ -135,6 +136,7 @@ class SettledTraining(TrainingConfig, frozen=True):
 class SettledConfig(RunConfig, frozen=True):
     """A run with nothing left open that decides its results; what is still None means "none" or "all"."""
 
+    posterior: str
     methods: tuple[str, ...]
     budget: int
     initial: int

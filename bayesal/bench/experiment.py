@@ -16,6 +16,7 @@ from bayesal.bench.folder import claim, study_folder
 from bayesal.bench.gather import gather, num_cores
 from bayesal.bench.learners import learner_of
 from bayesal.bench.named import around, method_for
+from bayesal.bench.needs import USUAL
 from bayesal.bench.progress import Measured, watcher
 from bayesal.bench.protocol import settle
 from bayesal.bench.report import write_report
@@ -53,6 +54,8 @@ def run_experiment(wanted: RunConfig, console: Console) -> tuple[Outcome, Path]:
         for method in config.all_methods
     ]
     rounds = 1 + -(-(config.budget - config.initial) // config.batch_size)
+    if wanted.posterior is None and config.posterior != USUAL:
+        console.print(f"Every method of this run is given the posterior {config.posterior}.", highlight=False)
     console.print(f"{len(jobs)} studies of {rounds} rounds; they continue if interrupted.", highlight=False)
     with watcher(console, config.all_methods, seeds=config.seeds, rounds=rounds) as watch:
         run_jobs(run_study, jobs, watch, workers=_workers(config), threads=config.threads)

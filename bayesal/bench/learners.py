@@ -15,15 +15,22 @@ from bayesal.learning import Supervised, Training
 from bayesal.loop.learn import Learner
 from bayesal.posteriors import MCDropout
 
+NETWORK = ("Differentiable", "Embeds")
+FEATURES = ("Embeds",)
+
 
 class Row(NamedTuple):
-    """A posterior's row in the table; ``maker`` is the function of ``bayesal.bench.makers`` that makes its learner."""
+    """A posterior's row in the table; ``maker`` is the function of ``bayesal.bench.makers`` that makes its learner.
+
+    ``offers``: what the belief has beside draws, that a method may need: most posteriors are whole networks.
+    """
 
     name: str
     tasks: str
     needs: str
     paper: str
     maker: str
+    offers: tuple[str, ...] = NETWORK
 
 
 POSTERIORS = (
@@ -57,6 +64,13 @@ POSTERIORS = (
         "Krishnan et al. 2021; Khosla et al. 2020",
         "contrastive:scal",
     ),
+    Row(
+        "barlow-twins",
+        "any",
+        "a network that ends in a linear layer and has dropout; learns from the whole pool",
+        "Mandivarapu et al. 2022; Zbontar et al. 2021",
+        "twins:barlow_twins",
+    ),
     Row("swag", "any", "any network, trained on at a high rate", "Maddox et al. 2019", "networks:swag"),
     Row(
         "sgmcmc",
@@ -78,6 +92,7 @@ POSTERIORS = (
         "a network that ends in a linear layer",
         "MacKay 1992; Ritter et al. 2018; Daxberger et al. 2021",
         "last_layer:laplace",
+        FEATURES,
     ),
     Row(
         "bayesian-last-layer",
@@ -85,6 +100,7 @@ POSTERIORS = (
         "a network that ends in a linear layer",
         "conjugate regression on features; for classes Milios et al. 2018",
         "last_layer:bayesian_last_layer",
+        FEATURES,
     ),
     Row(
         "sngp",
@@ -92,6 +108,7 @@ POSTERIORS = (
         "a residual network of its own",
         "Liu et al. 2020; soft bounds by van Amersfoort et al. 2021",
         "last_layer:sngp",
+        FEATURES,
     ),
     Row(
         "gp",
@@ -99,6 +116,7 @@ POSTERIORS = (
         "nothing: a table, or few pixels",
         "Rasmussen and Williams 2006; Wilson et al. 2020",
         "processes:gp",
+        (),
     ),
     Row(
         "fully-bayesian-gp",
@@ -106,6 +124,7 @@ POSTERIORS = (
         "nothing: a table, or few pixels; up to some hundred labels",
         "Lalchand and Rasmussen 2020; NUTS by Hoffman and Gelman 2014",
         "processes:fully_bayesian_gp",
+        (),
     ),
     Row(
         "variational-gp",
@@ -113,6 +132,7 @@ POSTERIORS = (
         "nothing: a table, or few pixels",
         "Titsias 2009; Hensman et al. 2015; Wilson et al. 2020",
         "processes:variational_gp",
+        (),
     ),
     Row(
         "dirichlet-gp",
@@ -120,6 +140,7 @@ POSTERIORS = (
         "nothing: a table, or few pixels; at most 4000 labels",
         "Milios et al. 2018",
         "processes:dirichlet_gp",
+        (),
     ),
     Row(
         "deep-kernel-gp",
@@ -127,6 +148,7 @@ POSTERIORS = (
         "a network that ends in a linear layer",
         "van Amersfoort et al. 2021",
         "processes:deep_kernel_gp",
+        FEATURES,
     ),
     Row(
         "spn",
@@ -134,6 +156,7 @@ POSTERIORS = (
         "a network that ends in a linear layer",
         "Khosravani and Zilles 2024; random structures by Peharz et al. 2019, 2020",
         "circuits:spn",
+        FEATURES,
     ),
     Row(
         "nomu",
@@ -141,6 +164,7 @@ POSTERIORS = (
         "nothing but the data: it trains networks of its own",
         "Heiss et al. 2022",
         "nomu:nomu",
+        FEATURES,
     ),
     Row(
         "loss-prediction",
@@ -169,6 +193,7 @@ POSTERIORS = (
         "a small network of its own",
         "Graves 2011; Blundell et al. 2015; Bingham et al. 2019",
         "pyro:svi",
+        (),
     ),
     Row(
         "pyro-nuts",
@@ -176,6 +201,7 @@ POSTERIORS = (
         "a small network of its own, and patience",
         "Hoffman and Gelman 2014; Bingham et al. 2019",
         "pyro:nuts",
+        (),
     ),
 )
 """Names for ``--posterior``; a ``module:name`` of the user's own is as good. ``tasks`` is "any", or some of

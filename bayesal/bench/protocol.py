@@ -1,11 +1,11 @@
 """What a setting left open means: the literature's protocol for the data, and what must hold before training starts."""
 
-import re
 from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.defaults import PROTOCOL_SHAPE, point_shape
-from bayesal.bench.learners import check_posterior
+from bayesal.bench.learners import POSTERIORS, check_posterior
+from bayesal.bench.needs import check_needs, posterior_for
 from bayesal.bench.tasks import num_targets_of
 from bayesal.data.dataset import DataSet
 from bayesal.methods import describe, named
@@ -23,15 +23,6 @@ DEMO: dict[str, Any] = {
 """``bayesal demo``."""
 
 COMMON = {"epoch_size": 1024, "batch_size": 64, "weight_decay": 1e-4, "patience": 3}
-
-
-NETWORKS = ("mc-dropout", "ensemble", "greedy-ensemble", "snapshots", "swag", "sgmcmc", "dropconnect")
-OFFERED = {
-    "Differentiable": NETWORKS,
-    "Embeds": (*NETWORKS, "laplace", "bayesian-last-layer", "sngp", "deep-kernel-gp", "spn", "nomu"),
-}
-"""Which posteriors of the table have what a method needs of a belief beside draws."""
-IN_WORDS = {"Differentiable": "network that can be differentiated", "Embeds": "network that shows its features"}
 
 
 def settle(config: RunConfig, data: DataSet, *, simulated: bool = True) -> SettledConfig:
@@ -57,9 +48,11 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
     protocol = _protocol(data)
     available = max(1, len(data) - (protocol["validation"] if config.validation is None else config.validation))
     initial = config.initial or min(2 * len(data.class_names) or 10, max(1, available // 2))
+    posterior = posterior_for(config.all_methods) if config.posterior is None else config.posterior
     settings = {
         **protocol,
-        "methods": (_default_method(data, config.posterior),),
+        "posterior": posterior,
+        "methods": (_default_method(data, posterior),),
         "initial": initial,
         "budget": min(initial + 10 * config.batch_size, config.repeat * available),
         "noise": 0.1 if config.repeat > 1 else 0.0,
@@ -74,7 +67,8 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
 def _default_method(data: DataSet, posterior: str) -> str:
     if data.kind == "classification":
         return "batchbald"
-    return "lcmd" if data.kind == "regression" and posterior in OFFERED["Differentiable"] else "bald"
+    offered = next((row.offers for row in POSTERIORS if row.name == posterior), ())
+    return "lcmd" if data.kind == "regression" and "Differentiable" in offered else "bald"
 
 
 def _protocol(data: DataSet) -> dict[str, Any]:
@@ -142,22 +136,7 @@ def _check_methods(config: SettledConfig, data: DataSet) -> None:
                 f"the method {name} is for {suited[name]}, but {data.name} is {data.kind}; "
                 f"methods that work: {', '.join(works)}"
             )
-    _check_needs(config)
-
-
-def _check_needs(config: SettledConfig) -> None:
-    """A method that asks more of a belief than draws needs one of ``OFFERED``, or names in brackets the posteriors of
-    the table that will do; of one of the user's own nobody knows before it is made."""
-    if ":" in config.posterior:
-        return
-    for method in describe():
-        fitting = OFFERED.get(method.needs, re.findall(r"\((.+?)\)", method.needs))
-        if method.name in config.all_methods and fitting and config.posterior not in fitting:
-            raise ValueError(
-                f"the method {method.name} needs a {IN_WORDS.get(method.needs, method.needs)}, and {config.posterior} "
-                f"is none: "
-                f"take --posterior {' or '.join(fitting)}, or another method"
-            )
+    check_needs(config.all_methods, config.posterior)
 
 
 def _check_sizes(config: SettledConfig, data: DataSet) -> None:

@@ -67,7 +67,7 @@ def from_data(wanted: RunConfig, *, seed: int) -> Situation:
     to believe. A data set labelled throughout is taken as an exercise, of which only the initial labels are known.
     """
     data = load(wanted.data, seed=seed, target=wanted.target, task=wanted.task)
-    fixed = fixed_posterior(wanted.posterior)
+    fixed = None if wanted.posterior is None else fixed_posterior(wanted.posterior)
     known = int(data.known.sum())
     if fixed is None and known == len(data):
         config = settle(wanted, load_data(wanted, seed))

@@ -97,8 +97,16 @@ def test_a_method_that_counts_conceivable_labels_is_refused_before_anything_is_t
     with pytest.raises(
         ValueError, match=r"spn_entropy needs .*conceivable labels.* mc-dropout is none: .*--posterior spn"
     ):
-        settle(RunConfig(data="digits", methods=methods), digits)
+        settle(RunConfig(data="digits", methods=methods, posterior="mc-dropout"), digits)
     assert settle(RunConfig(data="digits", methods=methods, posterior="spn"), digits).methods == methods
+
+
+def test_a_method_brings_its_own_posterior_unless_one_is_named(digits: DataSet):
+    assert settle(RunConfig(data="digits"), digits).posterior == "mc-dropout"
+    assert settle(RunConfig(data="digits", methods=("bald", "spn_entropy")), digits).posterior == "spn"
+    as_baseline = RunConfig(data="digits", methods=("bald",), baseline="spn_entropy")
+    assert settle(as_baseline, digits).posterior == "spn"
+    assert settle(RunConfig(data="digits", methods=("bald",), posterior="spn"), digits).posterior == "spn"
 
 
 def test_amounts_are_asked_for_by_lcmd_where_the_belief_has_gradients(diabetes: DataSet, digits: DataSet):
