@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution
 
@@ -14,13 +13,13 @@ from bayesal.networks.dropconnect import dropped_connections
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses, finite
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.trained import TrainedNetwork
+from bayesal.posteriors.trained import ShowsNetwork, TrainedNetwork
 from bayesal.types import Inputs
 
 STATE_BYTES = 2**28  # of masked weights held at once: more hypotheses are made and evaluated block by block
 
 
-class DropConnect:
+class DropConnect(ShowsNetwork):
     """Weights dropped in training and in prediction, as a posterior (Wan et al., 2013; Gal and Ghahramani, 2016).
 
     Hypothesis k is x ↦ likelihood(network(x; W ∘ b_k / q)), b_k ~ Bernoulli(q = 1 - p) for every weight on its own:
@@ -53,19 +52,6 @@ class DropConnect:
     def state(self) -> dict[str, Tensor]:
         """The network's parameters and buffers by name, for saving; not copies."""
         return {name: value for name, value in self.network.state_dict().items() if isinstance(value, Tensor)}
-
-    @property
-    def trainable(self) -> frozenset[str]:
-        """The names of the parameters that are learned (see ``TrainedNetwork``)."""
-        return self._trained.trainable
-
-    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]:
-        """The network with all its connections: logits, or the means of amounts (see ``TrainedNetwork``)."""
-        return self._trained.forward(state, inputs)
-
-    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]:
-        """The inputs of the last linear layer, with all connections."""
-        return self._trained.embed(inputs)
 
 
 class DropConnectHypotheses:

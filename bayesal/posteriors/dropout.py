@@ -3,18 +3,16 @@
 from collections.abc import Collection
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from bayesal.likelihoods import Likelihood, categorical
 from bayesal.posteriors.dropout_masks.masked import DropoutHypotheses
 from bayesal.posteriors.dropout_masks.refusals import check_structure
 from bayesal.posteriors.frozen import frozen_copy
-from bayesal.posteriors.trained import TrainedNetwork
-from bayesal.types import Inputs
+from bayesal.posteriors.trained import ShowsNetwork, TrainedNetwork
 
 
-class MCDropout:
+class MCDropout(ShowsNetwork):
     """Dropout left on after training as a posterior (Gal and Ghahramani, 2016), with consistent masks (Kirsch 2019).
 
     ``draw`` gives K functions x ↦ likelihood(network(x; masks_k)): one set of masks is shared by all points. Any
@@ -49,16 +47,3 @@ class MCDropout:
     def state(self) -> dict[str, Tensor]:
         """The network's parameters and buffers by name, for saving; not copies."""
         return {name: value for name, value in self.network.state_dict().items() if isinstance(value, Tensor)}
-
-    @property
-    def trainable(self) -> frozenset[str]:
-        """The names of the parameters that are learned (see ``TrainedNetwork``)."""
-        return self._trained.trainable
-
-    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]:
-        """The network without dropout: logits, or the means of amounts (see ``TrainedNetwork``)."""
-        return self._trained.forward(state, inputs)
-
-    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]:
-        """The inputs of the last linear layer, without dropout."""
-        return self._trained.embed(inputs)

@@ -112,6 +112,25 @@ class TrainedNetwork:
         return means[:, None] if means.ndim == 1 else means
 
 
+class ShowsNetwork:
+    """What a belief shows of the trained network it is made of (``Embeds`` and ``Differentiable``)."""
+
+    _trained: TrainedNetwork
+
+    @property
+    def trainable(self) -> frozenset[str]:
+        """The names of the parameters that are learned."""
+        return self._trained.trainable
+
+    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]:
+        """The network without noise: logits, or the means of amounts (see ``TrainedNetwork``)."""
+        return self._trained.forward(state, inputs)
+
+    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]:
+        """The inputs of the last linear layer, without noise."""
+        return self._trained.embed(inputs)
+
+
 def trainable_names(network: nn.Module) -> list[str]:
     """The floating-point parameters that need gradients, or all of them where none does: a network frozen whole."""
     floating = {name: p for name, p in network.named_parameters() if p.is_floating_point()}
