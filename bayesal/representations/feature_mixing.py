@@ -9,9 +9,7 @@ from bayesal.numerics.linalg import blocks
 STEPS = 2**20  # numbers mixed at once
 
 
-def class_anchors(
-    features: Shaped[Tensor, "L D"], labels: Shaped[Tensor, "L"], num_classes: int
-) -> Float[Tensor, "C D"]:
+def class_anchors(features: Shaped[Tensor, "L D"], labels: Tensor, num_classes: int) -> Float[Tensor, "C D"]:
     """The mean of the labelled features of each class; of a class without labels, the mean of all.
 
     Raises ValueError where nothing is labelled, and for labels that are no classes 0 ... C-1.
@@ -35,11 +33,15 @@ def class_anchors(
     return means.to(features)
 
 
-def likely_gradient(logits: Float[Tensor, "N C"], weight: Float[Tensor, "C D"]) -> Float[Tensor, "N D"]:
-    """∇_z CE(W z + b, ŷ) = Wᵀ(softmax - e_ŷ): the direction in which the most likely label ŷ is lost fastest."""
-    residual = logits.softmax(1)
-    residual = residual.scatter_add(1, logits.argmax(1, keepdim=True), -torch.ones_like(residual[:, :1]))
-    return residual @ weight
+def likely_direction(logits: Float[Tensor, "N C"], weight: Float[Tensor, "C D"]) -> Float[Tensor, "N D"]:
+    """∇_z CE(W z + b, ŷ) / (1 - p_ŷ), the direction in which the most likely label ŷ is lost fastest.
+
+    The gradient is Wᵀ(p - e_ŷ); divided, it is Wᵀ(q - e_ŷ) with q the probabilities of the other labels among
+    themselves, which has a direction however sure the prediction is.
+    """
+    likely = torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1])
+    others = logits.masked_fill(likely.bool(), -torch.inf).softmax(1)
+    return (others - likely) @ weight
 
 
 def mixed(
@@ -69,7 +71,7 @@ def flips(
     for some in blocks(len(features), max(features.shape[1], len(anchors) * len(weight)), STEPS):
         rows = features[some].double()
         logits = torch.addmm(bias.double(), rows, weight.double().mT)
-        gradient = likely_gradient(logits, weight.double())
+        gradient = likely_direction(logits, weight.double())
         length = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         along = gradient @ weight.double().mT / torch.where(length > 0, length, 1)
         away = torch.cdist(rows, anchors.double(), compute_mode="donot_use_mm_for_euclid_dist")

@@ -37,7 +37,8 @@ class ClusterMargin:
     def __post_init__(self) -> None:
         if self.num_clusters is not None and self.threshold is not None:
             raise ValueError("give the number of clusters or the threshold that makes them, not both")
-        if (self.num_clusters or 1) < 1 or self.most < 2 or (self.threshold is not None and self.threshold < 0):
+        too_few = (self.num_clusters is not None and self.num_clusters < 1) or self.most < 2
+        if too_few or (self.threshold is not None and not self.threshold >= 0):
             raise ValueError(
                 "there is at least 1 cluster, a threshold of at least 0 and 2 rows to cluster, but num_clusters, "
                 f"threshold and most are {self.num_clusters}, {self.threshold} and {self.most}"

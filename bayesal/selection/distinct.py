@@ -11,7 +11,7 @@ from bayesal.selection.door import check_features
 
 ROWS = 2**10  # looked at together
 PAIRS = 2**22  # distances screened at once
-ROUNDING = 1e-9  # of a squared distance between rows of length 1
+ROUNDING = 1e-6  # of a squared distance between rows of length 1 in float32
 
 
 def distinct(rows: Tensor, known: Tensor, similarity: float | int = 0.95) -> Bool[Tensor, "N"]:
@@ -19,10 +19,10 @@ def distinct(rows: Tensor, known: Tensor, similarity: float | int = 0.95) -> Boo
     least ``similarity``.
 
     ‖a - b‖² = 2 - 2 cos for rows of length 1, decided in float64. A row of zeros is like other rows of zeros only.
-    Raises ValueError for a similarity that is not above -1 and up to 1, and for rows that are no finite features.
+    Raises ValueError for a similarity that is not above 0 and up to 1, and for rows that are no finite features.
     """
-    if not -1 < similarity <= 1:
-        raise ValueError(f"a similarity is a cosine above -1 and up to 1, but it is {similarity}")
+    if not 0 < similarity <= 1:
+        raise ValueError(f"a similarity is a cosine above 0 and up to 1, but it is {similarity}")
     check_features(rows, known)
     squared = 2 - 2 * similarity + ROUNDING
     ready = measured(_unit(rows), None)

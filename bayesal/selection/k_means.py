@@ -12,6 +12,7 @@ from bayesal.selection.greedy import grow
 from bayesal.selection.k_center import KCenter
 from bayesal.types import Selection
 
+TIE = 1e-4  # of a squared distance: two rows are always as far from their mean as each other, but for rounding
 FILLED = "k-means filled only {filled} of {batch_size} clusters, so the other picks are the farthest rows left"
 
 
@@ -51,7 +52,8 @@ class KMeans:
         for cluster, size in enumerate(assignment.bincount(minlength=batch_size).tolist()):
             if size:
                 members = (assignment == cluster).nonzero().squeeze(1)
-                picks.append((size, int(members[away[members].argmin()])))  # argmin gives the first of equals
+                nearest = away[members] <= (1 + TIE) * away[members].min()
+                picks.append((size, int(members[nearest.nonzero()[0, 0]])))
         picks.sort(key=lambda pick: (-pick[0], pick[1]))
         positions, sizes, notes = [pick for _, pick in picks], [float(size) for size, _ in picks], ()
         if (missing := batch_size - len(positions)) > 0:

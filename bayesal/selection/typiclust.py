@@ -82,9 +82,7 @@ class TypiClust:
         gains = torch.tensor(typical, dtype=torch.float64)
         return Selection(picked, gains, gains, torch.tensor(picked, dtype=torch.int64), notes)
 
-    def _order(
-        self, labelled: list[int], open_: list[Int[Tensor, "n"]], batch_size: int
-    ) -> tuple[list[int], tuple[str, ...]]:
+    def _order(self, labelled: list[int], open_: list[Tensor], batch_size: int) -> tuple[list[int], tuple[str, ...]]:
         """The clusters in the order they are visited."""
         free = [len(members) for members in open_]
         lowest = [int(members[0]) if len(members) else 0 for members in open_]

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
-from bayesal.strategies.contract import Strategy, check_batch, named
+from bayesal.strategies.contract import Strategy, check_batch, named, unpacking
 from bayesal.types import Selection
 from bayesal.views.view import View
 
@@ -35,8 +35,9 @@ class Clustered:
         check_batch(batch_size, len(ids))
         with torch.no_grad():
             look = self.view(belief, pool, generator=generator)
-            known = pool.scan(look, pool.labelled, what="looking at what is labelled")
-            rows = pool.scan(look, ids, what="looking at the pool")
+            unpack = unpacking(look)
+            known = unpack(pool.scan(look, pool.labelled, what="looking at what is labelled"))
+            rows = unpack(pool.scan(look, ids, what="looking at the pool"))
         return named(self.rule.select(rows, batch_size, given=known, generator=generator), ids)
 
 

@@ -48,6 +48,10 @@ class FeatureMixing:
         check_classes(belief, pool, "features mixed with those of a class")
         look = Features()(belief, pool, generator=generator)
         head = head_of(belief, pool)
+        if len(head.weight) < 2:
+            raise ValueError(
+                "features are mixed until another label is more likely, but the model knows only one class"
+            )
         known = pool.scan(look, pool.labelled, what="looking at what is labelled")
         labels = pool.targets() if len(known) else torch.empty(0, dtype=torch.int64)
         anchors = class_anchors(known, labels, len(head.weight))

@@ -11,7 +11,7 @@ from bayesal.data.pool import Pool
 from bayesal.numerics.layers import recording
 from bayesal.types import Differentiable, Members
 from bayesal.views.features import embeddings, side_by_side
-from bayesal.views.networks import networks_of, trained_state
+from bayesal.views.networks import networks_of
 
 TOLERANCE = 1e-4  # of the largest logit
 
@@ -32,7 +32,7 @@ def head_of(belief: Any, pool: Pool) -> Head:
 
     Of M networks it gives the mean of their logits: their weights side by side, each divided by √M, as their features
     are. Raises ValueError for a belief without networks or features, and where logits are not those of a linear layer
-    that is trained, on the features.
+    on the features.
     """
     networks = networks_of(belief, "for the weights of a last layer")
     inputs = pool.gather(pool.ids[:1])
@@ -54,17 +54,17 @@ def head_of(belief: Any, pool: Pool) -> Head:
 
 
 def _of_network(network: Differentiable, inputs: Any) -> Head:
-    state = trained_state(network)
+    state = {name: value.detach() for name, value in network.state.items()}
+    for value in state.values():
+        value.requires_grad_(value.is_floating_point())  # recorded, trained or not
     with torch.enable_grad(), recording(state) as uses:
         network.forward(state, inputs)
     linear = [use for use in uses if isinstance(use.layer, nn.Linear) and use.weight is not None]
-    if not linear or linear[-1].weight is None:
+    if not linear:
         raise ValueError(
-            f"the network of a {type(network).__name__} has no linear layer that is trained, so features cannot be "
-            "mixed before it; take another method, such as entropy"
+            f"the network of a {type(network).__name__} has no linear layer, so features cannot be mixed before it; "
+            "take another method, such as entropy"
         )
-    last = linear[-1]
-    weight = state[str(last.weight)].detach()
-    own = last.layer._parameters.get("bias")
-    bias = weight.new_zeros(len(weight)) if own is None else (state[last.bias] if last.bias else own).detach()
-    return Head(weight, bias)
+    weight = state[str(linear[-1].weight)].detach()
+    bias = linear[-1].bias
+    return Head(weight, weight.new_zeros(len(weight)) if bias is None else state[bias].detach())
