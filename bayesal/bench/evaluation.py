@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 
+from bayesal.bench.masks import mask_metrics
 from bayesal.bench.tasks import Labelled
 from bayesal.data.pool import Pool
 from bayesal.types import Inputs, Posterior
@@ -15,7 +16,8 @@ from bayesal.types import Inputs, Posterior
 
 def evaluate(belief: Posterior, test: Labelled, *, num_hypotheses: int, generator: Generator) -> dict[str, float]:
     """``accuracy`` and ``nll`` of the averaged probabilities (per label where there are several), or ``rmse`` and
-    ``nll`` of the equally weighted mixture; nats a point, in the units of the labels."""
+    ``nll`` of the equally weighted mixture; nats a point, in the units of the labels. Of masks also ``iou`` and
+    ``dice``, and the ``nll`` of a pixel (see ``bayesal.bench.masks``)."""
     hypotheses = belief.draw(num_hypotheses, generator=generator)
 
     @torch.no_grad()
@@ -23,6 +25,8 @@ def evaluate(belief: Posterior, test: Labelled, *, num_hypotheses: int, generato
         return _rows(hypotheses(inputs))
 
     rows = Pool.of(test.inputs, progress=False).scan(look, what="testing")
+    if test.labels.ndim == 3:
+        return mask_metrics(rows, test.labels)
     if rows.ndim == 4:
         return mixture_metrics(rows, test.labels)
     if test.labels.is_floating_point():
@@ -72,12 +76,18 @@ def mixture_metrics(moments: Float[Tensor, "N K 1 2"], labels: Float[Tensor, "N"
 
 
 def _rows(predictions: Distribution) -> Tensor:
-    """What the metrics need of one chunk: averaged log-probabilities ``n C``, or the moments ``n K 1 2``."""
+    """What the metrics need of one chunk: averaged log-probabilities ``n C`` (masks: ``n H W C``), or the moments
+    ``n K 1 2``."""
     if isinstance(predictions, Categorical):
         return predictions.logits.logsumexp(1) - math.log(predictions.logits.shape[1])
+    if isinstance(predictions, Independent) and isinstance(predictions.base_dist, Categorical):
+        return _rows(predictions.base_dist)
     if isinstance(predictions, Normal):
         return torch.stack([predictions.loc, predictions.scale], -1).unsqueeze(2)
     if isinstance(predictions, Independent) and isinstance(predictions.base_dist, Bernoulli):
         log_probs = torch.nn.functional.logsigmoid(predictions.base_dist.logits)
         return log_probs.logsumexp(1) - math.log(log_probs.shape[1])
-    raise ValueError(f"a run measures classes, several labels or amounts, but the model predicts {predictions!r}")
+    raise ValueError(
+        "a run measures classes, several labels or amounts, and masks of classes, but the model predicts "
+        f"{predictions!r}"
+    )

@@ -5,6 +5,7 @@ from bayesal.learning.augment import augment_for as augment_for
 from bayesal.learning.contrastive import Contrastive as Contrastive
 from bayesal.learning.cyclical import CosineCycles as CosineCycles
 from bayesal.learning.cyclical import Cyclical as Cyclical
+from bayesal.learning.dense import DenseCrossEntropy as DenseCrossEntropy
 from bayesal.learning.distil import distilled as distilled
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples

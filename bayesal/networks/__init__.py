@@ -16,5 +16,6 @@ from bayesal.networks.spectral import soft_spectral_norm as soft_spectral_norm
 from bayesal.networks.stages import stages_of as stages_of
 from bayesal.networks.standardise import Standardise as Standardise
 from bayesal.networks.trunk import split_head as split_head
+from bayesal.networks.unet import SmallUNet as SmallUNet
 from bayesal.networks.vae import VAE as VAE
 from bayesal.networks.vae import vae_for as vae_for

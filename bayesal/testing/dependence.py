@@ -54,7 +54,12 @@ def _outputs(predictions: Distribution) -> Float[Tensor, "N K C"]:
         case Categorical():
             logits = predictions.logits
             return (logits[..., :-1] - logits[..., -1:]).flatten(2)
-        case Independent() if isinstance(predictions.base_dist, Normal | Bernoulli | Categorical):
+        case Independent() if isinstance(predictions.base_dist, Categorical):  # a map: the place in the middle
+            logits = predictions.base_dist.logits
+            n, k, *places, classes = logits.shape
+            middle = logits.reshape(n, k, -1, classes)[:, :, torch.Size(places).numel() // 2]
+            return middle[..., :-1] - middle[..., -1:]
+        case Independent() if isinstance(predictions.base_dist, Normal | Bernoulli):
             base = predictions.base_dist
             return base.logits.flatten(2) if isinstance(base, Bernoulli) else _outputs(base)
         case _:
