@@ -16,7 +16,7 @@ from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Training
 from bayesal.networks.loss_module import LossModule, LossPredictor
 from bayesal.networks.stages import outputs_of, stages_of
-from bayesal.objectives.ranking import ranking_loss
+from bayesal.objectives.ranking import check_ranking, ranking_loss
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +60,7 @@ class LossPrediction:
             raise ValueError(
                 f"num_stages and width must be at least 1, but they are {self.num_stages} and {self.width}"
             )
+        check_ranking(self.margin, self.ties)
 
     def __call__(self, pool: Pool, generator: Generator, /) -> Any:
         """The belief of what is labelled, and the judge of its losses."""

@@ -18,17 +18,9 @@ from bayesal.learning.unfamiliar import train_unfamiliar
 from bayesal.networks.vae import VAE, vae_for
 from bayesal.objectives.adversarial import REDUCTIONS, vae_loss
 
-
-def _vae_training() -> Training:
-    return Training(
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        batch_size=64,
-        epoch_size=1920,
-        max_epochs=10,
-        patience=None,
-        progress=False,
-    )
+VAE_TRAINING = Training(
+    learning_rate=1e-3, weight_decay=0.0, epoch_size=1920, max_epochs=10, patience=None, progress=False
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +49,7 @@ class VAAL:
     fooling: float | int = 1.0
     vae_steps: int = 2
     hidden: tuple[int, ...] = (512, 512)
-    vae_training: Training = field(default_factory=_vae_training)
+    vae_training: Training = VAE_TRAINING
     loss: Loss = field(default_factory=CrossEntropy)
     training: Training = field(default_factory=Training)
     validation: tuple[Tensor, Tensor] | None = None

@@ -20,10 +20,7 @@ def ranking_loss(
     l_i < l_j ("released", as in the common code). Without any pair left it is 0.
     Raises ValueError for a margin that is not positive, and for another ``ties``.
     """
-    if not 0 < margin < math.inf:
-        raise ValueError(f"the margin must be a positive number, but it is {margin}")
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {', '.join(TIES)}, but it is {ties!r}")
+    check_ranking(margin, ties)
     half = len(predicted) // 2
     last = 2 * half - torch.arange(1, half + 1, device=predicted.device)
     above = losses.detach()[:half] > losses.detach()[last]
@@ -31,3 +28,11 @@ def ranking_loss(
     signs = torch.where(above, 1.0, -1.0).to(predicted.dtype)
     hinges = (margin - signs * (predicted[:half] - predicted[last])).clamp(min=0)
     return (hinges * counts).sum() / counts.sum().clamp(min=1)
+
+
+def check_ranking(margin: float | int, ties: str) -> None:
+    """Raises ValueError for settings that ``ranking_loss`` does not take."""
+    if not 0 < margin < math.inf:
+        raise ValueError(f"the margin must be a positive number, but it is {margin}")
+    if ties not in TIES:
+        raise ValueError(f"ties must be one of {', '.join(TIES)}, but it is {ties!r}")

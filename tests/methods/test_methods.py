@@ -67,6 +67,16 @@ class Counting:
         return (inputs[:, 0] * 2).long() % 4
 
 
+class Judging:
+    """A belief with a judge, which is for the first number of a point."""
+
+    def __init__(self, belief: Posterior) -> None:
+        self.draw = belief.draw
+
+    def judge(self, inputs: Tensor, /) -> Tensor:
+        return inputs[:, 0]
+
+
 def points(n: int = 40) -> Tensor:
     inputs = torch.randn(n, 4, generator=Generator().manual_seed(3)) * 2
     inputs[:, 3] = (inputs[:, 3] > 0).float()  # the treatment, where one is asked for
@@ -104,6 +114,8 @@ def choose(name: str, task: str, batch_size: int = 5, seed: int = 0, chunk_size:
         belief = dropout_belief() if dropped else belief_of(task)
         if name.startswith("spn"):
             belief = Counting(belief)
+        if "Judges" in ROWS[name].needs:
+            belief = Judging(belief)
         return made(name, task)(belief, pool_of(chunk_size), batch_size, generator=generator)
 
 
