@@ -10,11 +10,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from bayesal.methods.adversarial import adversarial_bim, adversarial_deepfool
 from bayesal.methods.amounts import mu_bald, mu_rho_bald, propensity, rho_bald, rho_loss, tau_bald, variance
 from bayesal.methods.balancing import balance, balance_clustering, batch_balance, power_balance
 from bayesal.methods.clusters import cluster_margin, kmeans, probcover, typiclust
 from bayesal.methods.contrastive import class_balanced, featuresim, fre
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
+from bayesal.methods.deterministic import softmax_entropy, softmax_least_confidence, softmax_margin
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
 from bayesal.methods.judged import loss_prediction, vaal, waal
@@ -33,6 +35,8 @@ from bayesal.strategies import Strategy
 
 __all__ = [
     "acs_fw",
+    "adversarial_bim",
+    "adversarial_deepfool",
     "alc",
     "alfamix",
     "badge",
@@ -81,6 +85,9 @@ __all__ = [
     "rho_bald",
     "rho_loss",
     "similar",
+    "softmax_entropy",
+    "softmax_least_confidence",
+    "softmax_margin",
     "softmaxbald",
     "softrankbald",
     "sparse_approximation",

@@ -15,6 +15,7 @@ from bayesal.strategies.either import Either as Either
 from bayesal.strategies.gaussian import GrowMoments as GrowMoments
 from bayesal.strategies.gaussian import GrowSamples as GrowSamples
 from bayesal.strategies.lookahead import LookingAhead as LookingAhead
+from bayesal.strategies.margins import SmallestMargin as SmallestMargin
 from bayesal.strategies.mixing import FeatureMixing as FeatureMixing
 from bayesal.strategies.paired import Paired as Paired
 from bayesal.strategies.represent import Represent as Represent

@@ -1,5 +1,6 @@
 """Views: a belief, prepared once, becomes a look (points in, rows out)."""
 
+from bayesal.views.adversarial import AdversarialMargin as AdversarialMargin
 from bayesal.views.causal import Causal as Causal
 from bayesal.views.causal import Propensity as Propensity
 from bayesal.views.classwise import FeatureSim as FeatureSim
@@ -7,6 +8,7 @@ from bayesal.views.classwise import Guessed as Guessed
 from bayesal.views.classwise import Reconstruction as Reconstruction
 from bayesal.views.conceivable import Conceivable as Conceivable
 from bayesal.views.conceivable import Conceives as Conceives
+from bayesal.views.deterministic import Deterministic as Deterministic
 from bayesal.views.discrepancy import Discrepancy as Discrepancy
 from bayesal.views.embedded import Embedded as Embedded
 from bayesal.views.exemplars import Exemplars as Exemplars
