@@ -217,6 +217,7 @@ def learner_of(config: SettledConfig, data: DataSet, validation: tuple[Tensor, T
         validation=validation,
         initial=config.initial,
         batch_size=config.batch_size,
+        network=config.network,
     )
 
 
@@ -228,17 +229,21 @@ def learner_for(
     validation: tuple[Tensor, Tensor] | None = None,
     initial: int = 20,
     batch_size: int = 10,
+    network: str | None = None,
 ) -> Learner:
     """The learner of this posterior for this data: its default network, loss and training.
 
     ``initial``: labels before the first batch was asked, ``batch_size``: labels asked in a round, for learners that
-    count rounds.
+    count rounds. ``network``: ``module:name`` of what makes a network when called without arguments, in place of the
+    default one.
 
     ``module:name`` of the user's own may be a learner (called with a pool and a generator), or what makes a network
     when called without arguments, which is then trained anew in each round for MC dropout. Raises ValueError else,
     for a posterior that is not for data of this kind, and for labels of one class only.
     """
-    given = Given(data, _training(training), validation, initial, batch_size)
+    check_network(network, posterior)
+    make = None if network is None else load_named(network, "the network")
+    given = Given(data, _training(training), validation, initial, batch_size, make)
     row = next((row for row in POSTERIORS if row.name == posterior), None)
     if row is None:
         own = _own(posterior)
@@ -271,6 +276,24 @@ def check_posterior(posterior: str, *, trained: bool = True) -> None:
     elif posterior not in names:
         raise ValueError(
             f"there is no posterior {posterior!r}; there are {', '.join(names)}, or your own as module:name"
+        )
+
+
+def check_network(network: str | None, posterior: str) -> None:
+    """Raises ValueError for a network that cannot be made, or that this posterior has no place for."""
+    if network is None:
+        return
+    row = next((row for row in POSTERIORS if row.name == posterior), None)
+    if row is None or "network" not in row.needs or "of its own" in row.needs:
+        taking = ", ".join(row.name for row in POSTERIORS if "network" in row.needs and "of its own" not in row.needs)
+        raise ValueError(
+            f"the posterior {posterior} takes no network: leave --network out, or take one of these posteriors: {taking}"
+        )
+    make = load_named(network, "the network")
+    if isinstance(make, nn.Module) or not callable(make) or not _callable_without_arguments(make):
+        raise ValueError(
+            f"the network {network} must be what makes a new network when called without arguments, but it is a "
+            f"{type(make).__name__}"
         )
 
 

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from bayesal.methods.adversarial import adversarial_bim, adversarial_deepfool
 from bayesal.methods.amounts import mu_bald, mu_rho_bald, propensity, rho_bald, rho_loss, tau_bald, variance
 from bayesal.methods.balancing import balance, balance_clustering, batch_balance, power_balance
+from bayesal.methods.barlow import dalbt
 from bayesal.methods.clusters import cluster_margin, kmeans, probcover, typiclust
 from bayesal.methods.contrastive import class_balanced, featuresim, fre
 from bayesal.methods.densities import spn_entropy, spn_variation_ratio
+from bayesal.methods.density import dacs
 from bayesal.methods.deterministic import softmax_entropy, softmax_least_confidence, softmax_margin
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
@@ -51,6 +53,8 @@ __all__ = [
     "class_balanced",
     "cluster_margin",
     "coreset",
+    "dacs",
+    "dalbt",
     "egl",
     "entropy",
     "epig",

@@ -9,6 +9,7 @@ from bayesal.networks.mlp import MLP as MLP
 from bayesal.networks.nomu import NOMUNetwork as NOMUNetwork
 from bayesal.networks.nomu import Readout as Readout
 from bayesal.networks.ntk_mlp import NTKMLP as NTKMLP
+from bayesal.networks.projector import Projector as Projector
 from bayesal.networks.random_features import RandomFourierFeatures as RandomFourierFeatures
 from bayesal.networks.residual import ResidualCNN as ResidualCNN
 from bayesal.networks.residual import ResidualMLP as ResidualMLP

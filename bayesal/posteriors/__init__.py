@@ -3,6 +3,7 @@
 Those that need Pyro, GPyTorch or BoTorch are imported when they are first asked for.
 """
 
+from bayesal.posteriors.twins import TwinsDropout as TwinsDropout
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -38,3 +38,4 @@ from bayesal.views.targets import Given as Given
 from bayesal.views.targets import TargetPoints as TargetPoints
 from bayesal.views.targets import Targets as Targets
 from bayesal.views.view import View as View
+from bayesal.views.view_averaged import ViewAveraged as ViewAveraged

@@ -13,7 +13,7 @@ from bayesal.data.pool import Pool
 from bayesal.networks import Standardise
 from bayesal.recipe import recipe
 from bayesal.types import Inputs
-from bayesal.views.sampled import finite, sample_of
+from bayesal.views.sampled import finite, sample_of, scale_for
 
 WIDE = 2_000  # numbers a point: up to here all components are computed, beyond only those that are wanted
 
@@ -41,7 +41,7 @@ class Principal:
 
     def __call__(self, belief: Any, pool: Pool, /, *, generator: Generator) -> "PrincipalLook":
         points = sample_of(pool)
-        scale = Standardise.of(points if len(points) else torch.zeros(1, *points.shape[1:]), torch.float64)
+        scale = scale_for(points)
         mean, directions = _components(scale(points).flatten(1).numpy(), self.num_components)
         return PrincipalLook(scale, torch.from_numpy(mean), torch.from_numpy(directions), self.normalise)
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from bayesal.data.pool import Pool
+from bayesal.networks import Standardise
 from bayesal.types import Inputs
 
 SAMPLE = 10_000  # points, evenly spaced: more would move what is read off them by a few per cent at most
@@ -18,6 +19,16 @@ def sample_of(pool: Pool) -> Tensor:
     size = max(1, finite(pool.gather(pool.ids[:1])).shape[1:].numel())
     most = max(2, min(SAMPLE, NUMBERS // size))
     return finite(pool.gather(pool.ids[:: max(1, -(-len(pool) // most))]))
+
+
+def scale_of(pool: Pool) -> Standardise:
+    """The scale of ``sample_of`` the pool, in float64: of each column of a table, each channel of images."""
+    return scale_for(sample_of(pool))
+
+
+def scale_for(points: Tensor) -> Standardise:
+    """The scale of these points; of none, whatever there is stays as it is."""
+    return Standardise.of(points if len(points) else points.new_zeros(1, *points.shape[1:]), torch.float64)
 
 
 def finite(inputs: Inputs) -> Tensor:
