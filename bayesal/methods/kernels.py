@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from bayesal import selection
-from bayesal.representations import Transform, acs_rf_hyper, laplace, nngp, ntk, posterior, scale
+from bayesal.representations import Transform, acs_rf_hyper, laplace, nngp, ntk, posterior, principal, scale
 from bayesal.strategies import Represent, Strategy
 from bayesal.types import GreedyRule
 from bayesal.views import Features, Gradients, Inputs, LastLayerGradients, View
@@ -103,14 +103,24 @@ def kmeanspp(base: Base = "gradients", transforms: Transforms = None, given: boo
     return _batch(base, selection.KMeansPlusPlus(first="uniform"), transforms, given)
 
 
-def coreset(base: Base = "features", transforms: Transforms = None, given: bool = True) -> Strategy[Any]:
+def coreset(
+    base: Base = "features",
+    transforms: Transforms = None,
+    given: bool = True,
+    components: int | None = None,
+    outliers: int | float = 0,
+) -> Strategy[Any]:
     """The point farthest from all labelled and chosen ones, one after the other: greedy k-center.
 
-    The settings are those of ``lcmd``.
+    Where nothing is given it starts with the point nearest the mean. ``components``: distances are those of so many
+    principal components, after the ``transforms`` (50: DeepAL+'s KCenterPCA). ``outliers``: so many of the farthest
+    points, or that share of them if below 1, are passed over. The other settings are those of ``lcmd``.
 
     Tasks: classification, multilabel, regression. Needs: Embeds. Paper: Sener and Savarese 2018.
     """
-    return _batch(base, selection.KCenter(), transforms, given)
+    reduced = () if components is None else (principal(components),)
+    rule = selection.KCenter(first="central", outliers=outliers)
+    return _batch(base, rule, (*(transforms or ()), *reduced), given)
 
 
 def _conditioned(transforms: Transforms, given: bool, noise: float) -> tuple[Transform, ...]:

@@ -19,6 +19,7 @@ from bayesal.representations.infinite import ntk as ntk
 from bayesal.representations.kernels import laplace as laplace
 from bayesal.representations.kernels import linear as linear
 from bayesal.representations.posterior import posterior as posterior
+from bayesal.representations.principal import principal as principal
 from bayesal.representations.represented import Represented as Represented
 from bayesal.representations.represented import Transform as Transform
 from bayesal.representations.scale import scale as scale
@@ -28,3 +29,4 @@ from bayesal.representations.signatures import log_likelihood_signatures as log_
 from bayesal.representations.signatures import loss_signatures as loss_signatures
 from bayesal.representations.signatures import regression_signatures as regression_signatures
 from bayesal.representations.sketch import sketch as sketch
+from bayesal.representations.unit import unit as unit

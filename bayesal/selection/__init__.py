@@ -7,6 +7,7 @@ from bayesal.selection.batch_balance import BatchBALanCe as BatchBALanCe
 from bayesal.selection.batchbald import BatchBALD as BatchBALD
 from bayesal.selection.class_balanced import ClassBalanced as ClassBalanced
 from bayesal.selection.cluster_margin import ClusterMargin as ClusterMargin
+from bayesal.selection.density_k_center import DensityKCenter as DensityKCenter
 from bayesal.selection.distinct import distinct as distinct
 from bayesal.selection.fisher_bait import FisherBait as FisherBait
 from bayesal.selection.flqmi import FLQMI as FLQMI

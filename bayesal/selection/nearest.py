@@ -65,28 +65,26 @@ class Nearest:
                 self._compare(some, start)
         return self
 
-    def longest(self, open_: Bool[Tensor, "N"]) -> tuple[int, float]:
-        """The open row with the largest squared length (ties: the lowest), and that."""
-        squared = self.rows.squared_norms().masked_fill(~open_, -1)
-        position = int(squared.argmax())
-        return position, float(squared[position])
+    def longest(self, open_: Bool[Tensor, "N"], but: int = 0) -> tuple[int, float]:
+        """The open row with the largest squared length (ties: the lowest) but for so many, and that."""
+        return largest(self.rows.squared_norms(), open_.nonzero().squeeze(1), but)
 
-    def farthest(self, open_: Bool[Tensor, "N"]) -> tuple[int, float]:
-        """The open row with the largest squared distance (ties: the lowest), and that; something must be taken."""
+    def farthest(self, open_: Bool[Tensor, "N"], but: int = 0) -> tuple[int, float]:
+        """The open row with the largest squared distance (ties: the lowest) but for so many, and that; something must
+        be taken."""
         bounds = self.squared.masked_fill(~open_, -1)
-        values, favourites = bounds.topk(min(FAVOURITES, len(bounds)))
+        values, favourites = bounds.topk(min(FAVOURITES + but, len(bounds)))
         if float(values[0]) == torch.inf:
             self.up_to_date()
             reaching = open_.nonzero().squeeze(1)
         else:
             self.refresh(favourites)
             bounds[favourites] = torch.where(open_[favourites], self.squared[favourites], -1.0)
-            reached = float(bounds[favourites].max())
-            reaching = (bounds >= reached).nonzero().squeeze(1)
-            if reached > 0:
+            reached = float(bounds[favourites].max() if not but else bounds[favourites].sort().values[-1 - but :][0])
+            reaching = ((bounds >= reached) & open_).nonzero().squeeze(1)
+            if reached > 0 or but:
                 self.refresh(reaching)
-        best = int(self.squared[reaching].argmax())  # argmax gives the first of equals
-        return int(reaching[best]), float(self.squared[reaching[best]])
+        return largest(self.squared, reaching, but)
 
     def nothing_is_left(self) -> bool:
         """Whether every row is a copy of one that is taken."""
@@ -121,3 +119,11 @@ class Nearest:
         self.squared[positions] = squared
         self.centre[positions] = which + start
         self.seen[where] = self.taken
+
+
+def largest(values: Float[Tensor, "N"], positions: Int[Tensor, "n"], but: int) -> tuple[int, float]:
+    """The position with the largest value (ties: the first) but for so many, or the last there is, and its value."""
+    some = values[positions]
+    order = some.argmax()[None] if not but else some.argsort(descending=True, stable=True)  # both: the first of equals
+    best = order[: but + 1][-1]
+    return int(positions[best]), float(some[best])

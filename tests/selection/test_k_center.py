@@ -1,5 +1,7 @@
 """Farthest first against every distance, every time."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -170,3 +172,50 @@ def test_rows_that_cannot_be_measured_get_a_sentence():
 def test_the_laws_of_greedy_rules(rows: Tensor):
     assert all(finding.passed for finding in check_rule(KCenter(), rows))
     assert all(finding.passed for finding in check_rule(KCenter(Inner()), rows))
+
+
+@pytest.mark.parametrize("kernel", [None, Inner()])
+def test_where_nothing_is_known_it_can_start_at_the_centre(kernel: Inner | None):
+    rows = drawn(4, 40, 3) + 5
+    expected = int((rows - rows.mean(0)).square().sum(1).argmin())
+    selection = grow(KCenter(kernel, "central"), rows, 4, generator=Generator())
+    assert selection.ids[0] == expected
+    assert selection.ids[1:] == picks(rows, 3, rows[[expected]])
+    assert float(selection.gains[0]) == pytest.approx(
+        -squared_distances(rows.numpy(), rows[[expected]].numpy()).mean(), rel=1e-5
+    )
+    assert picks(rows, 4, TRAIN.repeat(1, 2)[:, :3], KCenter(kernel, "central")) == picks(
+        rows, 4, TRAIN.repeat(1, 2)[:, :3]
+    )
+    products = Kronecker(drawn(0, 20, 3), drawn(1, 20, 4))
+    assert picks(products, 5, rule=KCenter(first="central")) == picks(
+        products.dense(), 5, rule=KCenter(None, "central")
+    )
+    assert picks(torch.zeros(0, 3), 0, rule=KCenter(first="central")) == []
+    assert all(finding.passed for finding in check_rule(KCenter(kernel, "central"), rows))
+
+
+@given(seed=seeds, outliers=st.sampled_from([1, 2, 5]), num_given=st.sampled_from([0, 3]))
+@settings(max_examples=15)
+def test_outliers_are_passed_over(seed: int, outliers: int, num_given: int):
+    rows, known = (drawn(seed, 14, 2) * 2).round(), (drawn(seed + 1, num_given, 2) * 2).round()
+    expected: list[int] = []
+    while len(expected) < 14:
+        taken = np.concatenate([known.numpy(), rows[expected].numpy()])
+        far = squared_distances(rows.numpy(), taken).min(1) if len(taken) else (rows**2).sum(1).numpy()
+        order = sorted((n for n in range(14) if n not in expected), key=lambda n: (-far[n], n))
+        expected.append(order[: outliers + 1][-1])
+    assert picks(rows, 14, known, KCenter(outliers=outliers)) == expected
+    assert picks(rows, 14, known, KCenter(outliers=(outliers - 0.5) / 14)) == expected
+
+
+def test_an_outlier_is_not_chosen():
+    rows = torch.cat([drawn(0, 50, 3), torch.full((1, 3), 100.0).double()])
+    assert picks(rows, 1) == [50]
+    assert 50 not in picks(rows, 20, rule=KCenter(outliers=0.01))
+
+
+@pytest.mark.parametrize("setting", [{"first": "any"}, {"outliers": -1}, {"outliers": 1.5}, {"outliers": math.nan}])
+def test_settings_out_of_range_get_a_sentence(setting: dict[str, object]):
+    with pytest.raises(ValueError, match=r"first is one of|outliers are a number"):
+        KCenter(**setting)
