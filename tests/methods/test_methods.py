@@ -11,7 +11,7 @@ from bayesal import Pool, methods
 from bayesal.learning import CrossEntropy, GaussianLoss, Supervised, Training
 from bayesal.likelihoods import bernoulli, categorical, dense_categorical, gaussian
 from bayesal.networks import MLP
-from bayesal.posteriors import DeepEnsemble, MCDropout
+from bayesal.posteriors import DeepEnsemble, MCDropout, TemporalNetwork
 from bayesal.strategies import Strategy
 from bayesal.types import Hypotheses, Posterior, Selection
 from bayesal.views.predictive import class_log_probabilities
@@ -55,6 +55,12 @@ def dropout_belief() -> MCDropout:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return MCDropout(MLP(4, 3, hidden=(16,), dropout=0.5))
+
+
+def belief_with_a_past(task: str) -> TemporalNetwork:
+    ensemble = belief_of(task)
+    now, earlier, *_ = ensemble.members
+    return TemporalNetwork(now.network, earlier.state, ensemble.likelihood)
 
 
 class Counting:
@@ -114,6 +120,8 @@ def choose(name: str, task: str, batch_size: int = 5, seed: int = 0, chunk_size:
         belief = dropout_belief() if dropped else belief_of(task)
         if name.startswith("spn"):
             belief = Counting(belief)
+        if name == "tod":
+            belief = belief_with_a_past(task)
         if "Judges" in ROWS[name].needs:
             belief = Judging(belief)
         return made(name, task)(belief, pool_of(chunk_size), batch_size, generator=generator)
