@@ -78,4 +78,10 @@ def measure(
         peak_memory_mib=peak_memory_mib(),
         weights_sha256=learned.weights_sha256,
         watched=watched,
+        answers=num_answers(pool, standing),
     )
+
+
+def num_answers(pool: Pool, standing: Standing) -> int:
+    """Answers given so far, skips included, and the labels that came with the pool."""
+    return len(pool.labels.keys() - standing.labels.keys()) + sum(standing.answers.values())

@@ -84,6 +84,27 @@ class Ledger:
         """
         return self._append("retracted", [(encode_id(key), annotator) for key in ids], by=by, uuid=uuid)
 
+    def agreed(self, said: Sequence[tuple[str, Mapping[Any, Any]]], labels: Mapping[Any, Any], *, by: str) -> None:
+        """Record what several annotators said of some points, each in its own name, and ``by`` whom they agreed on a
+        label: all or nothing. None is "cannot be labelled"; where it is agreed on, the labels of these points are taken
+        back and they are skipped. The newest label being the current one, the agreement comes last.
+        """
+        for name, _ in said:
+            if not name or name == by:
+                raise ValueError(f"annotators need names of their own, other than {by!r}, but one is {name!r}")
+        told = {encode_id(key) for _, own in said for key, label in own.items() if label is not None}
+        body = {"agreed": True}
+        parts: list[tuple[str, list[Item], str, Mapping[str, Any]]] = []
+        for name, own in said:
+            parts.append(("told", _labels(own), name, {}))
+            parts.append(("skipped", _skips(own), name, {}))
+        disputed = [(key, None) for key, _ in _skips(labels) if key in told]
+        parts += [("retracted", disputed, by, body), ("told", _labels(labels), by, body)]
+        parts.append(("skipped", _skips(labels), by, body))
+        with transaction(self._connection, self.path):
+            for kind, items, name, what in parts:
+                append(self._connection, kind, items, by=name, body=what, uuid=name_of(None), round=None, known=None)
+
     def fitted(self, record: Mapping[str, Any], *, round: int, known: str, by: str = "study") -> bool:
         """Record a learned round. A round is recorded once: False when it was there already."""
         return self._append("fitted", [], by=by, body=record, round=round, known=known)
@@ -147,3 +168,11 @@ class Ledger:
         name = name_of(uuid)
         with transaction(self._connection, self.path):
             return append(self._connection, kind, items, by=by, body=body or {}, uuid=name, round=round, known=known)
+
+
+def _labels(answers: Mapping[Any, Any]) -> list[Item]:
+    return [(encode_id(key), encode_label(key, label)) for key, label in answers.items() if label is not None]
+
+
+def _skips(answers: Mapping[Any, Any]) -> list[Item]:
+    return [(encode_id(key), None) for key, label in answers.items() if label is None]

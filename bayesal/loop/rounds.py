@@ -15,7 +15,8 @@ class Round:
     ``metrics``: what ``evaluate`` returned. ``seconds_select``: spent choosing what was asked with this belief.
     ``peak_memory_mib``: the most memory this process had held until then (None where the system does not say).
     ``weights_sha256``: of ``model.safetensors`` as this round wrote it (None for a belief without weights).
-    ``watched``: what the stop rules that look at beliefs saw, by the rule's repr.
+    ``watched``: what the stop rules that look at beliefs saw, by the rule's repr. ``answers``: those that were given,
+    skips and each of several annotators' included, and the labels given with the pool (None in ledgers of old).
     """
 
     round: int
@@ -27,6 +28,7 @@ class Round:
     weights_sha256: str | None = None
     watched: Mapping[str, Any] | None = None
     seconds_select: float = 0.0
+    answers: int | None = None
 
 
 def record_of(round_: Round) -> dict[str, Any]:

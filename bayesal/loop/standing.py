@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bayesal.loop.encoding import decode
 from bayesal.types import Id, Label
@@ -13,7 +14,8 @@ from bayesal.types import Id, Label
 class Standing:
     """``labels``: the current ones, in the order in which the points became known. ``pending``: asked, not answered.
     ``skipped``: answered, but not with a label. ``known``: a hash of ``labels``, in order. ``round``: the round these
-    labels belong to; it is ``fitted`` once a belief was learned from them, and has had ``asks`` batches asked."""
+    labels belong to; it is ``fitted`` once a belief was learned from them, and has had ``asks`` batches asked.
+    ``answers``: how often each point was answered for, skips included; not what several annotators agreed on."""
 
     labels: dict[Id, Label]
     pending: list[Id]
@@ -22,6 +24,7 @@ class Standing:
     round: int
     fitted: bool
     asks: int
+    answers: Mapping[Id, int] = field(default_factory=dict)
 
 
 def read_standing(connection: sqlite3.Connection) -> Standing:
@@ -37,6 +40,11 @@ def read_standing(connection: sqlite3.Connection) -> Standing:
     else:
         same = connection.execute("SELECT 1 FROM event WHERE round = ? AND known = ? LIMIT 1", (last, known)).fetchone()
         round_ = last if same else last + 1
+    said = connection.execute(
+        "SELECT i.id, count(*) FROM item i JOIN event e ON e.seq = i.event "
+        "WHERE e.kind IN ('told', 'skipped') AND e.body = '{}' GROUP BY i.id"  # an agreement has a body
+    )
+    answers = {decode(key): number for key, number in said}
     kinds = [kind for (kind,) in connection.execute("SELECT kind FROM event WHERE round = ?", (round_,))]
     return Standing(
         labels={decode(key): decode(label) for key, label in labels},
@@ -46,4 +54,5 @@ def read_standing(connection: sqlite3.Connection) -> Standing:
         round=round_,
         fitted="fitted" in kinds,
         asks=kinds.count("asked"),
+        answers=answers,
     )

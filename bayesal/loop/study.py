@@ -8,6 +8,7 @@ from typing import Any
 
 from bayesal import __version__
 from bayesal.data.pool import Pool
+from bayesal.loop.annotators import Agreed
 from bayesal.loop.answers import Oracle, align, check_complete
 from bayesal.loop.beliefs import Beliefs
 from bayesal.loop.encoding import plain_id
@@ -18,10 +19,12 @@ from bayesal.loop.ledger import Ledger
 from bayesal.loop.lock import only_runner
 from bayesal.loop.rounds import Round
 from bayesal.loop.select import free_part, select
+from bayesal.loop.spending import Spending
+from bayesal.loop.standing import Standing
 from bayesal.loop.stop import StopRule
 from bayesal.loop.streams import stream
 from bayesal.selection import random
-from bayesal.strategies import Blind, Strategy
+from bayesal.strategies import Blind, Strategy, check_costs
 from bayesal.types import Id, Label
 
 
@@ -151,6 +154,10 @@ class Study:
         """
         if n < 0:
             raise ValueError(f"the number of ids to ask for must be at least 0, but it is {n}")
+        return self._ask(n)
+
+    def _ask(self, n: int, spending: Spending | None = None) -> list[Id]:
+        """The same, of what is newly chosen only as many of the first as the budget pays for."""
         while True:
             standing = self._ledger.standing()
             pool = self._given.with_labels(standing.labels)
@@ -162,10 +169,16 @@ class Study:
             strategy = self._method if pool.labels else self._start
             generator = stream(self.seed, standing.round, f"select {standing.asks}")
             chosen = select(strategy, belief, free, size, generator=generator)
-            if self._ledger.asked(
-                chosen.points, round=standing.round, known=standing.known, seconds=chosen.seconds, notes=chosen.notes
+            ids = [key for key, _, _ in chosen.points]
+            paid = len(ids) if spending is None else spending.affordable(ids, standing)
+            if paid == 0 or self._ledger.asked(
+                chosen.points[:paid],
+                round=standing.round,
+                known=standing.known,
+                seconds=chosen.seconds,
+                notes=chosen.notes,
             ):
-                return standing.pending + [key for key, _, _ in chosen.points]
+                return standing.pending + ids[:paid]
             # Someone else has just asked one of these: look again.
 
     def tell(self, labels: Mapping[Any, Label], by: str = "oracle", *, uuid: str | None = None) -> None:
@@ -194,8 +207,11 @@ class Study:
         self,
         oracle: Oracle,
         *,
-        budget: int,
+        budget: float | int,
         batch_size: int = 10,
+        first: int | None = None,
+        costs: Mapping[Any, float | int] | None = None,
+        every_answer: bool = False,
         stop: Sequence[StopRule] = (),
         on_round: Callable[[Round], None] | None = None,
     ) -> str:
@@ -203,33 +219,51 @@ class Study:
 
         ``budget`` counts the labels told to this study in all its runs; the last batch is shortened to fit, and the
         last belief is evaluated too. ``oracle(ids)`` returns ``{id: label}`` or one label an id; None skips the point.
-        ``stop``: rules asked after each learned round. ``on_round``: called with each newly learned round.
+        ``first``: the size of the batch that ``start`` chooses while nothing is known; by default ``batch_size``.
+        ``costs``: the price of each point's label, by id; the budget is in their units then, and a batch ends before
+        the first point it does not pay for. ``every_answer``: skips cost as labels do, and so does what each annotator
+        of a :class:`Repeat` said. ``stop``: rules asked after each learned round. ``on_round``: called with each newly
+        learned round.
 
-        Raises ValueError for answers that do not fit what was asked, and when another process is running the study.
+        Raises ValueError for answers that do not fit what was asked, for costs that are missing or not above 0, and
+        when another process is running the study.
         """
-        if budget < 0 or batch_size < 1:
+        if not budget >= 0 or batch_size < 1 or (first is not None and first < 1):
             raise ValueError(
                 f"the budget must be at least 0 and batch_size at least 1, but they are {budget} and {batch_size}"
+                + ("" if first is None else f"; the first batch, {first}, must be at least 1 too")
             )
+        if costs is not None:
+            check_costs(costs, self._given.ids.tolist())
+        spending = Spending(budget, costs, every_answer, getattr(oracle, "times", 1) if every_answer else 1)
         with only_runner(self.path / "run.lock"):
             while True:
                 standing = self._ledger.standing()
-                left = budget - len(standing.labels)
-                if standing.pending and left > 0:
-                    self._buy(oracle, standing.pending[:left])
+                if number := spending.affordable(standing.pending, standing):
+                    self._buy(oracle, standing.pending[:number])
                     continue
                 pool = self._given.with_labels(standing.labels)
                 if pool.labels and not standing.fitted:
                     self._beliefs.of(pool, standing, stop, on_round)
                 rounds = self.rounds
                 reason = next((why for rule in stop if (why := rule(rounds)) is not None), None)
-                if reason is None and left <= 0:
-                    reason = f"the budget of {budget} labels is spent"
-                if reason is None and not self.ask(min(batch_size, left)):
-                    reason = f"no point is left to ask: {len(standing.labels)} of {budget} labels were bought"
+                begun = pool.labels or standing.skipped
+                size = spending.batch(batch_size if first is None or begun else first, standing)
+                if reason is None and spending.left(standing) <= 0:
+                    reason = f"the budget of {budget:g}{spending.unit} is spent"
+                if reason is None and (standing.pending or size == 0):
+                    reason = _too_dear(spending, standing)
+                if reason is None and not self._ask(size, spending):
+                    reason = self._nothing_asked(spending, standing, pool)
                 if reason is not None:
                     self._ledger.stopped(reason)
                     return reason
+
+    def _nothing_asked(self, spending: Spending, standing: Standing, pool: Pool) -> str:
+        if len(free_part(pool, standing).unlabelled):
+            return _too_dear(spending, standing)
+        spent = f"{spending.spent(standing):g} of {spending.budget:g}"
+        return f"no point is left to ask: {spent}{spending.unit} were bought"
 
     def close(self) -> None:
         """Let go of the files."""
@@ -244,7 +278,12 @@ class Study:
         self.close()
 
     def _buy(self, oracle: Oracle, ids: list[Id]) -> None:
-        answered = align(ids, oracle(list(ids)))
+        answer = oracle(list(ids))
+        if isinstance(answer, Agreed):
+            check_complete(ids, align(ids, answer.labels))
+            self._ledger.agreed(answer.said, answer.labels, by=answer.by)
+            return
+        answered = align(ids, answer)
         self.tell({key: label for key, label in answered.items() if label is not None})
         self.skip([key for key, label in answered.items() if label is None])
         check_complete(ids, answered)
@@ -255,3 +294,9 @@ class Study:
         keys = [plain_id(key) for key in ids]
         self._given.positions(keys)
         return keys
+
+
+def _too_dear(spending: Spending, standing: Standing) -> str:
+    left = f"{spending.left(standing):g} of the budget of {spending.budget:g}{spending.unit} are left"
+    what = "the next point costs more" if spending.times == 1 else f"the next point may take {spending.times} answers"
+    return f"{left}, and {what}"

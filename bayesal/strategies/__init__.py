@@ -8,6 +8,8 @@ from bayesal.strategies.combined import Mix as Mix
 from bayesal.strategies.combined import Narrow as Narrow
 from bayesal.strategies.contract import Strategy as Strategy
 from bayesal.strategies.contract import check_batch as check_batch
+from bayesal.strategies.costs import PerCost as PerCost
+from bayesal.strategies.costs import check_costs as check_costs
 from bayesal.strategies.distinct import Distinct as Distinct
 from bayesal.strategies.drift import Drift as Drift
 from bayesal.strategies.either import ByTask as ByTask
