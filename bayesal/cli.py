@@ -50,6 +50,9 @@ Posterior = Annotated[
         "the methods need, else mc-dropout."
     ),
 ]
+Network = Annotated[
+    str | None, typer.Option(help="module:name of what makes your network, for posteriors that take one.")
+]
 Hypotheses = Annotated[int | None, typer.Option("--hypotheses", "-K", help="Functions drawn from the posterior.")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="Shrink everything to a few seconds, to see that it works.")]
 Workers = Annotated[int | None, typer.Option(help="Studies at the same time; by default one a core.")]
@@ -100,6 +103,7 @@ def run(
         list[str] | None, typer.Option(help="A name of [bold]bayesal methods[/] or your module:name; repeatable.")
     ] = None,
     posterior: Posterior = None,
+    network: Network = None,
     batch_size: Annotated[int | None, typer.Option(help="Labels asked in a round.")] = None,
     budget: Annotated[int | None, typer.Option(help="Labels in all at the end, the initial ones included.")] = None,
     initial: Annotated[int | None, typer.Option(help="Labels at the start, balanced over the classes.")] = None,
@@ -147,6 +151,7 @@ def run(
         "target": target,
         "task": task,
         "posterior": posterior,
+        "network": network,
         "methods": method or None,
         "baseline": baseline,
         "batch_size": batch_size,

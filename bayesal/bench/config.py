@@ -38,6 +38,8 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     task: Literal["classification", "regression", "multilabel"] | None = None
     posterior: str | None = None
     """What is trained, for the baseline as for every method. None: what the methods name, else mc-dropout."""
+    network: str | None = None
+    """``module:name`` of what makes a network, for posteriors that take one; None: the default for the data."""
     methods: tuple[str, ...] | None = Field(default=None, min_length=1)
     baseline: str | None = "random"
     """The method every other is compared with; null for none."""

@@ -30,6 +30,8 @@ class Given:
     """Labels before the first batch was asked."""
     batch_size: int = 10
     """Labels asked in a round."""
+    network: Callable[[], nn.Module] | None = None
+    """What makes the user's own network, in place of the default one."""
 
     @property
     def kind(self) -> Kind:
@@ -47,7 +49,7 @@ class Given:
     def recipe(self, *, squared: bool = False) -> dict[str, Any]:
         """What a learner of networks is made of; ``squared``: amounts are one output each, fitted by least squares."""
         return {
-            "network": network_for(self.data, squared=squared),
+            "network": self.network or network_for(self.data, squared=squared),
             "loss": loss_for(self.data, squared=squared),
             "training": self.training,
             "validation": self.validation,

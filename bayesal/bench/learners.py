@@ -287,7 +287,7 @@ def check_network(network: str | None, posterior: str) -> None:
     if row is None or "network" not in row.needs or "of its own" in row.needs:
         taking = ", ".join(row.name for row in POSTERIORS if "network" in row.needs and "of its own" not in row.needs)
         raise ValueError(
-            f"the posterior {posterior} takes no network: leave --network out, or take one of these posteriors: {taking}"
+            f"the posterior {posterior} takes no network: leave --network out, or take one of the posteriors {taking}"
         )
     make = load_named(network, "the network")
     if isinstance(make, nn.Module) or not callable(make) or not _callable_without_arguments(make):

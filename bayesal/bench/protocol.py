@@ -4,7 +4,7 @@ from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.defaults import PROTOCOL_SHAPE, point_shape
-from bayesal.bench.learners import POSTERIORS, check_posterior
+from bayesal.bench.learners import POSTERIORS, check_network, check_posterior
 from bayesal.bench.needs import check_needs, posterior_for
 from bayesal.bench.tasks import num_targets_of
 from bayesal.data.dataset import DataSet
@@ -38,6 +38,7 @@ def settle(config: RunConfig, data: DataSet, *, simulated: bool = True) -> Settl
         settled = _shrunk(settled)
     _check_shift(settled, data)
     check_posterior(settled.posterior, trained=simulated)
+    check_network(settled.network, settled.posterior)
     _check_methods(settled, data)
     if simulated:
         _check_sizes(settled, data)

@@ -76,3 +76,35 @@ def test_validation_points_stop_the_training_early():
     learner = learner_for("mc-dropout", data, QUICK, validation=(inputs, labels))
     assert "validation=24 points" in repr(learner)
     assert isinstance(network_for(data), partial)
+
+
+def small_network() -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(5, 8), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(8, 3)
+    )
+
+
+NOT_A_MAKER = small_network()
+
+
+@pytest.mark.parametrize("posterior", ["mc-dropout", "swag", "laplace"])
+def test_a_network_of_the_users_takes_the_place_of_the_default(posterior: str):
+    data = data_set("classification", (5,))
+    learner = learner_for(posterior, data, QUICK, network=f"{__name__}:small_network")
+    belief = learner(Pool.of(data.inputs, labels=data.labels), torch.Generator().manual_seed(0))
+    shown = belief.members[0] if posterior == "swag" else belief
+    assert shown.embed(data.inputs).shape == (len(data), 8)
+
+
+@pytest.mark.parametrize(
+    ("posterior", "network", "said"),
+    [
+        ("gp", "small_network", "takes no network"),
+        ("pyro-svi", "small_network", "takes no network"),
+        ("mc-dropout", "NOT_A_MAKER", "called without arguments"),
+        ("mc-dropout", "missing", "has no 'missing'"),
+    ],
+)
+def test_a_network_that_has_no_place_is_told(posterior: str, network: str, said: str):
+    with pytest.raises(ValueError, match=said):
+        learner_for(posterior, data_set("regression", (5,)), QUICK, network=f"{__name__}:{network}")

@@ -62,8 +62,8 @@ def dirichlet_gp(given: Given) -> Fitted:
 def deep_kernel_gp(given: Given) -> Staged:
     """A process of the features of the default network for images, of a residual one for tables; both are bounded."""
     shape = point_shape(given.data)
-    network: Callable[[], nn.Module] = network_for(given.data, squared=True)
-    if not given.data.image:
+    network: Callable[[], nn.Module] = given.network or network_for(given.data, squared=True)
+    if given.network is None and not given.data.image:
         outputs = 1 if given.kind == "regression" else given.num_classes
         network = partial(ResidualMLP, math.prod(shape), outputs)
     recipe = {**given.recipe(squared=True), "network": partial(_bounded, network, shape)}
