@@ -37,9 +37,8 @@ class ProbCover:
     rows are ``given``. Rows are features ``N D``, or whatever ``kernel`` reads, where δ is a distance in the kernel.
 
     ``radius``: δ; None for the largest at which the balls of at least a ``purity`` of the rows hold rows of their own
-    cluster only, by k-means with ``num_clusters`` clusters, by default as many as the batch (at least 2); so it is said
-    in the notes. The published method takes as many clusters as there are classes. Where nothing is left to cover the
-    pick is the row farthest from all that are taken, which is noted too.
+    cluster only, by k-means with ``num_clusters`` clusters, the number of classes if it is known; it is noted. Where
+    nothing is left to cover the pick is the row farthest from all that are taken, which is noted too.
 
     No edge between rows is kept: memory is O(N), and the distances to a row are computed twice, when its neighbours are
     counted and when it is covered. Distances are decided in float64. Raises ValueError for a radius that is not above
@@ -48,21 +47,16 @@ class ProbCover:
 
     radius: float | int | None = None
     purity: float = 0.95
-    num_clusters: int | None = None
+    num_clusters: int = 10
     kernel: Kernel | None = None
-    batch_size: int = 2
 
     def __post_init__(self) -> None:
         if self.radius is not None and not self.radius > 0:
             raise ValueError(f"the radius of a ball must be above 0, but it is {self.radius}; None chooses one")
-        if self.num_clusters is not None and self.num_clusters < 2:
+        if self.num_clusters < 2:
             raise ValueError(f"a radius keeps at least 2 clusters apart, but num_clusters is {self.num_clusters}")
         if self.radius is None and self.kernel is not None:
             raise ValueError("a radius is chosen by clusters of features; with a kernel give the radius")
-
-    def of_size(self, batch_size: int, /) -> "ProbCover":
-        """As many clusters as picks, unless the number is given."""
-        return replace(self, batch_size=batch_size)
 
     def init(self, rows: Shaped[Tensor, "N ..."], /, *, generator: Generator) -> Covering:
         """Nothing is covered."""
@@ -108,7 +102,7 @@ class ProbCover:
         return (*state.notes, COVERED) if nothing_left else state.notes
 
     def _chosen(self, rows: Shaped[Tensor, "N ..."], generator: Generator) -> tuple[float, tuple[str, ...]]:
-        k = min(self.num_clusters or max(2, self.batch_size), len(rows))
+        k = min(self.num_clusters, len(rows))
         labels, _ = k_means(rows, k, generator=generator)
         radius = pure_radius(rows, labels, self.purity, generator=generator)
         said = f"balls have the radius {radius:.4g}: so far {self.purity:.0%} of them hold one of {k} clusters only"

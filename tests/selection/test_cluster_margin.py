@@ -29,7 +29,7 @@ def test_each_round_takes_one_of_every_cluster_that_is_left_the_smallest_first(s
     clusters = merged(rows, 4)
     of = {n: place for place, members in enumerate(clusters) for n in members}
     selection = ClusterMargin(num_clusters=4).select(rows, 18, generator=Generator().manual_seed(seed))
-    seen = [of[position] for position in selection.ids]
+    seen = [of[position] for position in selection.positions.tolist()]
     order = sorted(range(4), key=lambda c: (len(clusters[c]), min(clusters[c])))
     expected = [c for turn in range(18) for c in order if turn < len(clusters[c])]
     assert seen == expected
@@ -39,9 +39,9 @@ def test_each_round_takes_one_of_every_cluster_that_is_left_the_smallest_first(s
 def test_as_many_clusters_as_the_batch_or_as_the_threshold_makes() -> None:
     blobs = (30 * drawn(0, 3, 1, 2) + drawn(1, 3, 6, 2)).flatten(0, 1)
     by_number = ClusterMargin().select(blobs, 3, generator=Generator().manual_seed(0))
-    assert sorted(position // 6 for position in by_number.ids) == [0, 1, 2]
+    assert sorted(position // 6 for position in by_number.positions.tolist()) == [0, 1, 2]
     by_distance = ClusterMargin(threshold=8).select(blobs, 6, generator=Generator().manual_seed(0))
-    assert sorted(position // 6 for position in by_distance.ids) == [0, 0, 1, 1, 2, 2]
+    assert sorted(position // 6 for position in by_distance.positions.tolist()) == [0, 0, 1, 1, 2, 2]
     apart = ClusterMargin(threshold=0).select(blobs, 5, generator=Generator().manual_seed(0))
     assert apart.ids == [0, 1, 2, 3, 4]  # every row is a cluster, in their order
 
@@ -56,7 +56,7 @@ def test_a_cluster_is_drawn_from_evenly() -> None:
 def test_beyond_a_number_of_rows_only_so_many_are_clustered_and_it_is_noted() -> None:
     blobs = (30 * drawn(0, 3, 1, 2) + drawn(1, 3, 40, 2)).flatten(0, 1)
     selection = ClusterMargin(most=30).select(blobs, 3, generator=Generator().manual_seed(0))
-    assert sorted(position // 40 for position in selection.ids) == [0, 1, 2]
+    assert sorted(position // 40 for position in selection.positions.tolist()) == [0, 1, 2]
     assert "of 120 rows to cluster 30 were drawn" in selection.notes[0]
     everything = ClusterMargin(most=30).select(blobs, 120, generator=Generator().manual_seed(0))
     assert sorted(everything.ids) == list(range(120))
@@ -74,6 +74,6 @@ def test_nothing_one_row_and_settings_that_are_none() -> None:
     assert ClusterMargin().select(torch.ones(1, 2), 1, generator=Generator()).ids == [0]
     with pytest.raises(ValueError, match="not both"):
         ClusterMargin(num_clusters=3, threshold=1)
-    for settings in ({"num_clusters": 0}, {"threshold": -1.0}, {"most": 1}):
+    for num_clusters, threshold, most in ((0, None, 9), (None, -1.0, 9), (None, None, 1)):
         with pytest.raises(ValueError, match="at least 1 cluster, a threshold of at least 0"):
-            ClusterMargin(**settings)
+            ClusterMargin(num_clusters, threshold, most)

@@ -24,7 +24,7 @@ def test_every_cluster_gives_its_member_nearest_to_the_centre(seed: int, batch_s
     selection = KMeans().select(rows, batch_size, generator=Generator().manual_seed(seed))
     assignment, _ = clusters_of(rows, batch_size, generator=Generator().manual_seed(seed))
     assert sorted(assignment[selection.positions].tolist()) == list(range(batch_size))
-    for position, size in zip(selection.ids, selection.gains.tolist(), strict=True):
+    for position, size in zip(selection.positions.tolist(), selection.gains.tolist(), strict=True):
         members = (assignment == assignment[position]).nonzero().squeeze(1)
         away = (rows[members] - rows[members].mean(0)).square().sum(1)
         assert size == len(members)

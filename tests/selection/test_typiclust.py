@@ -131,9 +131,9 @@ def test_nothing_to_choose_from() -> None:
 
 
 def test_what_is_no_setting_and_no_feature_is_refused() -> None:
-    for settings in ({"max_clusters": 0}, {"min_size": -1}, {"neighbours": 0}):
+    for settings in ((0, 5, 20), (500, -1, 20), (500, 5, 0)):
         with pytest.raises(ValueError, match="at least 1 cluster of at least 0 rows and 1 neighbour"):
-            TypiClust(**settings)
+            TypiClust(*settings)
     with pytest.raises(ValueError, match=r"features of shape \(N, D\), but the rows are"):
         TypiClust().select(torch.zeros(3, 2, 2), 1, generator=Generator())
     with pytest.raises(ValueError, match="the given rows are"):
