@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from bayesal.data import Pool
-from bayesal.learning import Augment, BinaryCrossEntropy, Contrastive, Supervised, Training
+from bayesal.learning import Augment, BinaryCrossEntropy, Contrastive, Supervised, Training, contrastive
 from bayesal.learning.recipe import prepare
 from bayesal.learning.streams import Streams
 from bayesal.likelihoods import Likelihood
@@ -83,8 +83,6 @@ def test_features_of_a_class_point_in_one_direction(joint: bool) -> None:
 def test_the_stages_train_the_trunk_then_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
     start = prepare(Supervised(NETWORK, keep, training=QUICK), pool(), [Streams.of(seed())]).networks[0]
     stages: list[dict[str, Tensor]] = []
-    from bayesal.learning import contrastive
-
     minimise = contrastive.minimise
 
     def recorded(networks, *args, **kwargs):
