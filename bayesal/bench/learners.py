@@ -41,6 +41,13 @@ POSTERIORS = (
         "Gal and Ghahramani 2016; masks shared as in Kirsch et al. 2019",
         "networks:mc_dropout",
     ),
+    Row(
+        "ceal",
+        "classification",
+        "a network with dropout, trained twice where it is sure",
+        "Wang et al. 2017",
+        "pseudo:ceal",
+    ),
     Row("ensemble", "any", "any network, trained five times", "Lakshminarayanan et al. 2017", "networks:ensemble"),
     Row(
         "greedy-ensemble",

@@ -4,6 +4,8 @@ from bayesal.learning.augment import Augment as Augment
 from bayesal.learning.augment import augment_for as augment_for
 from bayesal.learning.barlow_twins import BarlowTwins as BarlowTwins
 from bayesal.learning.barlow_twins import TwinsHistory as TwinsHistory
+from bayesal.learning.ceal import CEAL as CEAL
+from bayesal.learning.ceal import PseudoLabels as PseudoLabels
 from bayesal.learning.contrastive import Contrastive as Contrastive
 from bayesal.learning.cyclical import CosineCycles as CosineCycles
 from bayesal.learning.cyclical import Cyclical as Cyclical

@@ -29,6 +29,7 @@ from bayesal.methods.mixing import alfamix
 from bayesal.methods.pareto import poal
 from bayesal.methods.points import bald, balentacq, entropy, least_confidence, margin, mean_std, random, variation_ratio
 from bayesal.methods.predicting import alc, epig, jepig, jepig_retrained
+from bayesal.methods.pseudo import ceal
 from bayesal.methods.similar import similar
 from bayesal.methods.sparse import acs_fw, sparse_approximation
 from bayesal.methods.stochastic import powerbald, softmaxbald, softrankbald
@@ -50,6 +51,7 @@ __all__ = [
     "balentacq",
     "batch_balance",
     "batchbald",
+    "ceal",
     "class_balanced",
     "cluster_margin",
     "coreset",

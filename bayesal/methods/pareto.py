@@ -17,7 +17,7 @@ def poal(
     num_hypotheses: int = 100,
     candidates: float | int = 6,
     draws: int | None = None,
-    seeded: bool = True,
+    seeded: bool = False,
     shrinkage: float | int | None = None,
 ) -> Strategy[Any]:
     """Uncertain points that belong to the classes: a batch from the Pareto front of entropy and confidence.
