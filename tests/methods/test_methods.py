@@ -9,6 +9,7 @@ from torch.distributions import Categorical
 
 from bayesal import Pool, methods
 from bayesal.learning import CrossEntropy, GaussianLoss, Supervised, Training
+from bayesal.learning.ceal import PseudoLabels
 from bayesal.likelihoods import bernoulli, categorical, dense_categorical, gaussian
 from bayesal.networks import MLP
 from bayesal.posteriors import DeepEnsemble, MCDropout, TemporalNetwork
@@ -124,6 +125,8 @@ def choose(name: str, task: str, batch_size: int = 5, seed: int = 0, chunk_size:
             belief = belief_with_a_past(task)
         if "Judges" in ROWS[name].needs:
             belief = Judging(belief)
+        if name == "ceal":
+            belief.pseudo_labels = PseudoLabels(0.05, {}, 37)
         return made(name, task)(belief, pool_of(chunk_size), batch_size, generator=generator)
 
 

@@ -82,14 +82,15 @@ def test_beliefs_that_do_not_know_get_a_sentence():
 def test_poal_chooses_by_entropy_and_confidence():
     belief = Dense()
     selected = poal("density", 5)(belief, pool_of(), 6, generator=seed())
+    generator = seed()
     rows = torch.stack(
         [
-            acquisitions.entropy(belief.draw(5, generator=seed())(points()[12:])).double(),
+            acquisitions.entropy(belief.draw(5, generator=generator)(points()[12:])).double(),
             belief.log_density(points()[12:]).double(),
         ],
         1,
     )
-    assert sorted(selected.positions.tolist()) == sorted(Pareto()(rows, 6, generator=seed()).tolist())
+    assert sorted(selected.positions.tolist()) == sorted(Pareto()(rows, 6, generator=generator).tolist())
     torch.testing.assert_close(selected.scores, rows[selected.positions, 0], rtol=1e-5, atol=1e-6)
     assert [int(i) - 12 for i in selected.ids] == selected.positions.tolist()
 
