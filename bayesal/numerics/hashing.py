@@ -13,6 +13,7 @@ from bayesal.numerics.neighbours import (
     lower_bounds,
     mean_squared_distances,
 )
+from bayesal.numerics.smallest import smallest
 
 
 def hashed_mean_squared_distances(
@@ -92,7 +93,7 @@ def _compare(
         window = slice(max(0, min(start - chunk, n - 2 * chunk)), min(n, start + 2 * chunk))
         for part in blocks(min(chunk, n - start), window.stop - window.start, PAIRS):
             some = slice(start + part.start, min(start + part.stop, start + chunk, n))
-            found, which = lower_bounds(ready, some, window).topk(k, largest=False)
+            found, which = smallest(lower_bounds(ready, some, window), k)
             rows, which = order[some], order[window][which]
             known = nearest[rows]
             found = found.masked_fill((which[:, :, None] == known[:, None]).any(2), torch.inf)

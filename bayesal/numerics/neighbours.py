@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bayesal.numerics.distance.screen import less_products, rounding, unit
 from bayesal.numerics.linalg import blocks
+from bayesal.numerics.smallest import smallest
 
 PAIRS = 2**20  # looked at together: 4 MiB in float32
 DECIDED = 2**17  # numbers of rows whose differences are taken together: 1 MiB in float64
@@ -93,7 +94,7 @@ def _nearest(ready: Screened, some: slice, k: int) -> Float[Tensor, "n k"]:
     """The k least squared distances from these rows to all others, in order."""
     rows, own = ready.rows[some], ready.own[some]
     screened = lower_bounds(ready, some, slice(0, len(ready)))
-    bounds, which = screened.topk(min(k + SPARE, len(ready) - 1), largest=False)
+    bounds, which = smallest(screened, min(k + SPARE, len(ready) - 1))
     squared = decided(rows, ready.rows, which).sort(1).values[:, :k]
     if which.shape[1] == len(ready) - 1:
         return squared
@@ -102,7 +103,7 @@ def _nearest(ready: Screened, some: slice, k: int) -> Float[Tensor, "n k"]:
     for part in blocks(len(doubtful), len(ready), PAIRS):
         again = doubtful[part]
         distances = _float64(ready, again + some.start)
-        squared[again] = decided(rows[again], ready.rows, distances.topk(k, largest=False).indices)
+        squared[again] = decided(rows[again], ready.rows, smallest(distances, k)[1])
     return squared
 
 

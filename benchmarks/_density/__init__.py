@@ -1,0 +1,1 @@
+"""Jobs of densities and of batches by density."""
