@@ -11,6 +11,7 @@ from bayesal.learning.cyclical import CosineCycles as CosineCycles
 from bayesal.learning.cyclical import Cyclical as Cyclical
 from bayesal.learning.dense import DenseCrossEntropy as DenseCrossEntropy
 from bayesal.learning.distil import distilled as distilled
+from bayesal.learning.distort import Distort as Distort
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
 from bayesal.learning.fitted import Fitted as Fitted
@@ -22,6 +23,7 @@ from bayesal.learning.losses import GaussianLoss as GaussianLoss
 from bayesal.learning.losses import Loss as Loss
 from bayesal.learning.losses import SquaredLoss as SquaredLoss
 from bayesal.learning.minimise import minimise as minimise
+from bayesal.learning.self_supervised import SelfTaught as SelfTaught
 from bayesal.learning.soft import SoftCrossEntropy as SoftCrossEntropy
 from bayesal.learning.staged import Staged as Staged
 from bayesal.learning.streams import Streams as Streams

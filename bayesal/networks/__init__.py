@@ -3,6 +3,9 @@
 from bayesal.networks.cnn import MnistCNN as MnistCNN
 from bayesal.networks.cnn import SmallCNN as SmallCNN
 from bayesal.networks.dropconnect import DropConnected as DropConnected
+from bayesal.networks.encoders import ImageEncoder as ImageEncoder
+from bayesal.networks.encoders import TableEncoder as TableEncoder
+from bayesal.networks.encoders import encoder_for as encoder_for
 from bayesal.networks.loss_module import LossModule as LossModule
 from bayesal.networks.loss_module import LossPredictor as LossPredictor
 from bayesal.networks.mlp import MLP as MLP

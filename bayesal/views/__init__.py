@@ -29,6 +29,7 @@ from bayesal.views.predictive import Predictions as Predictions
 from bayesal.views.predictive import Predictive as Predictive
 from bayesal.views.principal import Principal as Principal
 from bayesal.views.samples import SampleScore as SampleScore
+from bayesal.views.self_supervised import SelfSupervised as SelfSupervised
 from bayesal.views.signatures import GradientSignatures as GradientSignatures
 from bayesal.views.similar import LabelGradients as LabelGradients
 from bayesal.views.similar import QueryFeatures as QueryFeatures
