@@ -32,9 +32,10 @@ class WAAL:
 
     The critic D in (0, 1), with ``hidden`` layers and a sigmoid as the authors have it, makes one step of Adam for each
     of the network's, to raise E_U D - γ E_L D - λ E (‖∇D‖ - 1)² on the features as they are without dropout; slopes are
-    taken at the points and between them. Features are the inputs of the last linear layer. ``alpha`` α, ``penalty`` λ;
-    ``gamma`` γ is by default the number of labelled points over that of others. Where nothing is unlabelled, the
-    training is that of ``Supervised``, and D stays as it was made.
+    those between a labelled and another point. Features are the inputs of the last linear layer. ``alpha`` α,
+    ``penalty`` λ; ``gamma`` γ is by default the number of labelled points over that of others, as the authors have it.
+    With a large α the two may chase each other. Where nothing is unlabelled, the training is that of ``Supervised``,
+    and D stays as it was made.
     Both end as they were in the best epoch of the network's loss.
 
     ``wrap(network, likelihood, judge=)`` makes the belief: ``functools.partial(JudgedNetwork.dropout,
@@ -105,10 +106,10 @@ class WAAL:
                 labelled, others = (self._features(network, head, seen, part) for part in batches)
                 count = min(len(labelled), len(others))
                 drawn = torch.rand(count, generator=shares, dtype=labelled.dtype).to(labelled.device)
-                at = torch.cat([between(others, labelled, drawn), labelled, others])
+                slopes = gradient_penalty(critic, between(others, labelled, drawn))
                 difference = critic_difference(critic(others), critic(labelled), gamma=gamma)
                 optimiser.zero_grad()
-                (self.penalty * gradient_penalty(critic, at) - difference).backward()
+                (self.penalty * slopes - difference).backward()
                 optimiser.step()
 
             def keep(_: nn.Module, epoch: int) -> None:

@@ -67,3 +67,9 @@ def test_predicted_losses_are_compared_in_a_subset_drawn_anew():
     assert list(whole.ids) == list(choose("loss_prediction", belief()).ids)
     with pytest.raises(ValueError, match="a batch of 5 cannot be chosen from the 4 points"):
         choose("loss_prediction", belief(), subset=4)
+
+
+@pytest.mark.parametrize("name", ["bald", "badge", "lcmd", "coreset", "gradnorm_expected"])
+def test_every_other_method_sees_the_belief_without_its_judge(name: str):
+    judged = belief("waal")
+    assert list(choose(name, judged).ids) == list(choose(name, judged.belief).ids)

@@ -22,4 +22,5 @@ def vaal(given: Given) -> VAAL:
 
 
 def waal(given: Given) -> WAAL:
-    return WAAL(wrap=partial(JudgedNetwork.dropout, judged_by="waal"), **given.recipe())
+    """A critic as wide as the features of the default networks: one of 512 takes five times as long as the network."""
+    return WAAL(wrap=partial(JudgedNetwork.dropout, judged_by="waal"), hidden=(128, 128), **given.recipe())
