@@ -49,7 +49,7 @@ def hashed_mean_squared_distances(
     nearest = torch.full((n, k), -1, device=ready.own.device)
     for _ in range(rounds):
         order = _order(ready.screen, buckets, generator)
-        _compare(ready[order], order, chunk, distances, nearest)
+        _compare(ready.screen[order], ready.own[order], order, chunk, distances, nearest)
     return decided(ready.rows, ready.rows, nearest).mean(1)
 
 
@@ -81,19 +81,20 @@ def _order(rows: Float[Tensor, "N D"], buckets: int, generator: Generator) -> In
 
 
 def _compare(
-    ready: Screened,
+    screen: Float[Tensor, "N D"],
+    own: Float[Tensor, "N"],
     order: Int[Tensor, "N"],
     chunk: int,
     distances: Float[Tensor, "N k"],
     nearest: Int[Tensor, "N k"],
 ) -> None:
-    """Look for neighbours in this order, and write what is found closer than what was known."""
+    """Look for neighbours among rows in this order, and write what is found closer than what was known."""
     n, k = distances.shape
     for start in range(0, n, chunk):
         window = slice(max(0, min(start - chunk, n - 2 * chunk)), min(n, start + 2 * chunk))
         for part in blocks(min(chunk, n - start), window.stop - window.start, PAIRS):
             some = slice(start + part.start, min(start + part.stop, start + chunk, n))
-            found, which = smallest(lower_bounds(ready, some, window), k)
+            found, which = smallest(lower_bounds(screen, own, some, window), k)
             rows, which = order[some], order[window][which]
             known = nearest[rows]
             found = found.masked_fill((which[:, :, None] == known[:, None]).any(2), torch.inf)

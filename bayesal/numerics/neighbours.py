@@ -40,9 +40,6 @@ class Screened:
             screen[some] = (rows[some].double() - mean) / scale
         return cls(rows, screen, torch.linalg.vector_norm(screen, dim=1).square_(), scale)
 
-    def __getitem__(self, where: Tensor | slice) -> "Screened":
-        return Screened(self.rows[where], self.screen[where], self.own[where], self.scale)
-
     def __len__(self) -> int:
         return len(self.own)
 
@@ -71,10 +68,12 @@ def check_neighbours(neighbours: int) -> None:
         raise ValueError(f"a density needs at least 1 neighbour, but {neighbours} were asked for")
 
 
-def lower_bounds(ready: Screened, some: slice, others: slice) -> Float[Tensor, "n P"]:
+def lower_bounds(
+    screen: Float[Tensor, "N D"], own: Float[Tensor, "N"], some: slice, others: slice
+) -> Float[Tensor, "n P"]:
     """No more than the squared distances in the screen, less what is due to the rows; infinite to a row itself."""
-    at_least = ready.own[others] * (1 - rounding(ready.screen.shape[1]))
-    screened = less_products(at_least, ready.screen[some], ready.screen[others])
+    at_least = own[others] * (1 - rounding(screen.shape[1]))
+    screened = less_products(at_least, screen[some], screen[others])
     itself = torch.arange(some.start, some.start + len(screened), device=screened.device)
     screened[itself - some.start, itself - others.start] = torch.inf
     return screened
@@ -93,7 +92,7 @@ def decided(
 def _nearest(ready: Screened, some: slice, k: int) -> Float[Tensor, "n k"]:
     """The k least squared distances from these rows to all others, in order."""
     rows, own = ready.rows[some], ready.own[some]
-    screened = lower_bounds(ready, some, slice(0, len(ready)))
+    screened = lower_bounds(ready.screen, ready.own, some, slice(0, len(ready)))
     bounds, which = smallest(screened, min(k + SPARE, len(ready) - 1))
     squared = decided(rows, ready.rows, which).sort(1).values[:, :k]
     if which.shape[1] == len(ready) - 1:
