@@ -116,7 +116,7 @@ for name, found in reached.items():
 # guesses know: those whose features are least like what is labelled of that class. So can any score.
 
 # %%
-rare = imbalanced(digits, {c: 15 for c in range(5, 10)}, generator=seeded(SEED))
+rare = imbalanced(digits, dict.fromkeys(range(5, 10), 15), generator=seeded(SEED))
 one_each = [int(torch.nonzero(rare.labels == c)[0]) for c in range(10)]
 start = {rare.ids[i]: int(rare.labels[i]) for i in one_each}
 askers = {
