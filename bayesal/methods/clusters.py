@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 from bayesal import acquisitions, selection
 from bayesal.strategies import Believing, Clustered, Pick, Represent, Shortlisted, Strategy
-from bayesal.views import Features, Inputs, Normalised, Predictive, Principal, View
+from bayesal.views import Features, Inputs, Normalised, Predictive, Principal, SelfSupervised, View
 
 Rows: TypeAlias = str | View[Any]
 
@@ -18,8 +18,9 @@ def typiclust(
 ) -> Strategy[Any]:
     """The most typical point of each cluster without labels, the largest first: for the first few labels.
 
-    ``features``, scaled to length 1: "pca" of the inputs, "belief", "inputs", or any view of rows. Needs neither a
-    belief nor labels, unless features are those of a belief. The other settings are those of ``selection.TypiClust``.
+    ``features``, scaled to length 1: "pca" of the inputs, "self_supervised" (an encoder trained on the pool without
+    labels, half a minute or so once), "inputs", "belief", or any view of rows. Only those of a belief need one. The
+    other settings are those of ``selection.TypiClust``.
 
     Tasks: any. Needs: nothing. Paper: Hacohen, Dekel and Weinshall 2022.
     """
@@ -83,6 +84,7 @@ def _view(features: Rows) -> View[Any]:
         "belief": Features(),
         "inputs": Inputs(),
         "pca": Principal(),
+        "self_supervised": SelfSupervised(),
     }
     if isinstance(features, str) and features not in named:
         raise ValueError(f"there are no features {features!r}; there are {', '.join(named)}, or a view of your own")

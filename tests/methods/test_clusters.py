@@ -55,8 +55,17 @@ def test_cluster_margin_chooses_among_the_least_margins() -> None:
     assert [pool.unlabelled[p] for p in chosen.positions] == list(chosen.ids)
 
 
+def test_features_say_how_pure_balls_are() -> None:
+    assert "SelfSupervised(" in repr(methods.typiclust("self_supervised"))
+    for features, purity in (("self_supervised", 0.95), ("pca", 0.5)):
+        assert f"purity={purity}" in repr(methods.probcover(features))
+    assert "purity=0.7" in repr(methods.probcover("self_supervised", purity=0.7))
+
+
 def test_features_that_are_none_get_a_sentence() -> None:
-    with pytest.raises(ValueError, match="there are no features 'resnet'; there are belief, inputs, pca"):
+    with pytest.raises(
+        ValueError, match="there are no features 'resnet'; there are belief, inputs, pca, self_supervised"
+    ):
         methods.typiclust("resnet")
     with pytest.raises(ValueError, match="NoneType shows no features"):
         methods.typiclust("belief")(None, Pool.of(blobs()), 2, generator=Generator())
