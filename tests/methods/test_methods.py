@@ -125,7 +125,7 @@ def choose(name: str, task: str, batch_size: int = 5, seed: int = 0, chunk_size:
             belief = belief_with_a_past(task)
         if "Judges" in ROWS[name].needs:
             belief = Judging(belief)
-        if name == "ceal":
+        if (name, task) == ("ceal", "classification"):
             belief.pseudo_labels = PseudoLabels(0.05, {}, 37)
         return made(name, task)(belief, pool_of(chunk_size), batch_size, generator=generator)
 
