@@ -31,20 +31,18 @@ def typiclust(
 def probcover(
     features: Rows = "pca",
     radius: float | int | None = None,
-    purity: float | None = None,
+    purity: float = 0.5,
     num_clusters: int = 10,
 ) -> Strategy[Any]:
     """The point whose ball covers most of what no label covers yet: for the first few labels.
 
     ``radius`` of the balls; by default the largest at which ``purity`` of them hold points of one k-means cluster only,
-    of ``num_clusters``: give the number of classes if you know it. ``purity``: by default the paper's 0.95 for
-    "self_supervised" features, and 0.5 for others, whose clusters lie close together. ``features`` are those of
-    ``typiclust``.
+    of ``num_clusters``: give the number of classes if you know it. The paper's purity is 0.95, for features whose
+    clusters are classes; of principal components and small encoders balls that pure lie in one or two dense classes.
+    ``features`` are those of ``typiclust``.
 
     Tasks: any. Needs: nothing. Paper: Yehuda, Dekel, Hacohen and Weinshall 2022.
     """
-    if purity is None:
-        purity = 0.95 if features == "self_supervised" else 0.5
     return Represent(Normalised(_view(features)), selection.ProbCover(radius, purity, num_clusters), given=True)
 
 

@@ -55,11 +55,10 @@ def test_cluster_margin_chooses_among_the_least_margins() -> None:
     assert [pool.unlabelled[p] for p in chosen.positions] == list(chosen.ids)
 
 
-def test_features_say_how_pure_balls_are() -> None:
+def test_features_and_settings_are_in_the_recipe() -> None:
     assert "SelfSupervised(" in repr(methods.typiclust("self_supervised"))
-    for features, purity in (("self_supervised", 0.95), ("pca", 0.5)):
-        assert f"purity={purity}" in repr(methods.probcover(features))
-    assert "purity=0.7" in repr(methods.probcover("self_supervised", purity=0.7))
+    assert "purity=0.5, num_clusters=10" in repr(methods.probcover())
+    assert "purity=0.95, num_clusters=3" in repr(methods.probcover(purity=0.95, num_clusters=3))
 
 
 def test_features_that_are_none_get_a_sentence() -> None:
