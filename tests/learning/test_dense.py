@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from bayesal.bench.evaluation import evaluate
 from bayesal.bench.masks import confusion, mask_metrics, overlaps
 from bayesal.bench.tasks import Labelled
 from bayesal.learning import DenseCrossEntropy, Supervised, Temporal, Training
+from bayesal.loop import Study
 from bayesal.networks import SmallUNet
 from bayesal.posteriors import MCDropout, TemporalNetwork
 from bayesal.testing import check_posterior
+from bayesal.types import Id, Label
 
 QUICK = Training(learning_rate=2e-2, batch_size=4, epoch_size=16, max_epochs=4, patience=None, progress=False)
 
@@ -141,3 +144,23 @@ def test_overlaps_in_plain_python() -> None:
     assert whole["accuracy"] == pytest.approx(4 / 6)
     assert whole["nll"] == pytest.approx(50 * 2 / 6)
     assert math.isnan(overlaps(torch.zeros(2, 2, dtype=torch.int64))["iou"])
+
+
+def test_a_study_of_masks_asks_by_discrepancy_and_continues(tmp_path: Path) -> None:
+    images, masks = squares()
+    learner = Temporal(
+        partial(SmallUNet, 2, width=4), TemporalNetwork, 4, 3, loss=DenseCrossEntropy(), training=QUICK, weight=0.0
+    )
+
+    def run(folder: str, *budgets: int) -> list[Id]:
+        labels: dict[Id, Label] = {}
+        for budget in budgets:
+            pool = Pool.of(images, progress=False)
+            with Study.open(tmp_path / folder, pool=pool, learner=learner, method=methods.tod()) as study:
+                study.run(lambda ids: {i: masks[i] for i in ids}, first=4, batch_size=3, budget=budget)
+                labels = study.labels
+        assert len(labels) == 10
+        assert all(np.array_equal(label, masks[i]) for i, label in labels.items())
+        return list(labels)
+
+    assert run("one", 10) == run("two", 7, 10)
