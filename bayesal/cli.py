@@ -106,7 +106,14 @@ def run(
     network: Network = None,
     batch_size: Annotated[int | None, typer.Option(help="Labels asked in a round.")] = None,
     budget: Annotated[int | None, typer.Option(help="Labels in all at the end, the initial ones included.")] = None,
-    initial: Annotated[int | None, typer.Option(help="Labels at the start, balanced over the classes.")] = None,
+    initial: Annotated[int | None, typer.Option(help="Labels at the start.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="The method that chooses the initial labels where nothing is known, e.g. random or typiclust, the "
+            "same for every method; by default they are balanced."
+        ),
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Repetitions, paired over the methods.")] = None,
     first_seed: Annotated[int | None, typer.Option(help="The first of the seeds; the others follow.")] = None,
     baseline: Annotated[str | None, typer.Option(help="The method to compare with.")] = None,
@@ -126,6 +133,16 @@ def run(
     ] = None,
     rare: Annotated[list[int] | None, typer.Option(help="A class of which the pool keeps only a share.")] = None,
     rare_share: Annotated[float | None, typer.Option(help="That share; by default 0.1.")] = None,
+    strange: Annotated[
+        list[int] | None,
+        typer.Option(help="A class nobody can label, in the pool only: asking for it costs an answer; repeatable."),
+    ] = None,
+    label_noise: Annotated[
+        float | None, typer.Option(help="The share of answers that are wrong; initial and test labels are right.")
+    ] = None,
+    repeat_answers: Annotated[
+        int | None, typer.Option(help="Annotators asked until most agree; the budget counts each answer.")
+    ] = None,
     targets: Annotated[int | None, typer.Option(help="Target inputs of EPIG and JEPIG in a round.")] = None,
     epochs: Annotated[int | None, typer.Option(help="At most.")] = None,
     epoch_size: Annotated[int | None, typer.Option(help="Points drawn in an epoch.")] = None,
@@ -157,6 +174,7 @@ def run(
         "batch_size": batch_size,
         "budget": budget,
         "initial": initial,
+        "start": start,
         "seeds": seeds,
         "first_seed": first_seed,
         "num_hypotheses": hypotheses,
@@ -170,6 +188,9 @@ def run(
         "relevant": relevant or None,
         "rare": rare or None,
         "rare_share": rare_share,
+        "strange": strange or None,
+        "label_noise": label_noise,
+        "repeat_answers": repeat_answers,
         "num_targets": targets,
         "training": {name: value for name, value in training.items() if value is not None} or None,
         "threads": threads,

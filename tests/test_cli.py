@@ -168,6 +168,15 @@ def test_where_nothing_is_labelled_the_first_batch_is_random_and_said_to_be(mine
     assert len(pd.read_csv("next.csv")) == 5
 
 
+def test_where_nothing_is_labelled_a_method_that_needs_no_model_chooses_itself(mine: Path):
+    said = bayesal_says("select", "new.csv", "--target", "kind", "--batch-size", "5", "--method", "typiclust")
+    assert "drawn at random" not in said
+    chosen = pd.read_csv("next.csv")
+    bayesal_says("select", "new.csv", "--target", "kind", "--batch-size", "5", "--method", "random")
+    assert len(chosen) == 5
+    assert set(chosen["id"]) != set(pd.read_csv("next-2.csv")["id"])
+
+
 def test_every_unlabelled_point_is_scored(mine: Path):
     bayesal_says("score", "pets.csv", "--target", "kind", "--smoke", "--out", "scores.parquet")
     scores = pd.read_parquet("scores.parquet")
@@ -233,6 +242,10 @@ def test_the_doctor_examines_acquisitions_and_rules(mine: Path):
         ("run digits --budget 10", "the budget of 10 labels is below the 20 initial ones"),
         ("run digits --budget 5000", "the budget of 5000 labels exceeds the pool of 1258 points"),
         ("run digits --batch-size 2000 --budget 30", "a batch of 2000 was asked for, but the pool has 1238"),
+        ("run digits --start bald", "the method bald needs a model, and there is none at the start"),
+        ("run digits --strange 10", "strange classes must be different ones of 0 ... 9, but they are [10]"),
+        ("run digits --strange 1 --method rho_loss", "rho_loss"),
+        ("run diabetes --label-noise 0.1", "has no classes to shift"),
         ("run digits --batch-size 0", "batch_size is 0, but it should be greater than or equal to 1"),
         ("run digits --task ranking", "task is 'ranking', but it should be"),
         ("run digits --target kind", "digits has its own target"),

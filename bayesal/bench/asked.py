@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesal.bench.frames import distinct, numbers, ordered, records, rows_of, values
 from bayesal.bench.pictures import pictures_of
-from bayesal.bench.results import Outcome
+from bayesal.bench.results import NO_LABEL, Outcome
 from bayesal.bench.wording import minus, spell
 
 MOST_PICKS = 200
@@ -116,11 +116,12 @@ def explained(outcome: Outcome, seed: int) -> list[str]:
 
 
 def name_of(label: Any, class_names: Sequence[str] | None) -> str:
-    """The class's name where the label is the number of one; a number to four digits; else the label as text."""
+    """The class's name where the label is the number of one, and "no label" where there is none; a number to four
+    digits; else the label as text."""
     if isinstance(label, float):
         return minus(f"{label:.4g}")
-    if class_names and isinstance(label, int | np.integer) and 0 <= label < len(class_names):
-        return class_names[int(label)]
+    if class_names and isinstance(label, int | np.integer) and NO_LABEL <= label < len(class_names):
+        return "no label" if label == NO_LABEL else class_names[int(label)]
     return str(label)
 
 
@@ -132,7 +133,7 @@ def _mean_counts(named: pd.DataFrame) -> dict[str, float]:
 def _per_batch(named: pd.DataFrame) -> float:
     batches: dict[tuple[int, int], set[str]] = {}
     for row in records(named):
-        batches.setdefault((row["seed"], row["round"]), set()).add(row["label"])
+        batches.setdefault((row["seed"], row["round"]), set()).update({row["label"]} - {"no label"})
     return float(np.mean([len(batch) for batch in batches.values()]))
 
 

@@ -12,6 +12,7 @@ from torch.distributions import Categorical, Distribution, Normal
 
 from bayesal import acquisitions
 from bayesal.bench.named import method_for
+from bayesal.bench.needs import works_blind
 from bayesal.bench.situation import Situation
 from bayesal.loop.files import write_atomically
 from bayesal.loop.streams import stream
@@ -51,9 +52,10 @@ def score(situation: Situation, *, seed: int) -> pd.DataFrame:
 def select(situation: Situation, method: str, batch_size: int, *, seed: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The batch to label next, in the order it was picked (``id``, ``score``, ``gain``), and what to know about it.
 
-    Without a belief the batch is drawn at random, and the notes say so.
+    Without a belief a method that works without one chooses; in place of any other the batch is drawn at random, and
+    the notes say so.
     """
-    blind = situation.belief is None
+    blind = situation.belief is None and not works_blind(method)
     strategy: Strategy[Any] = random() if blind else method_for(situation.config, method, situation.around)
     selection = strategy(situation.belief, situation.pool, batch_size, generator=stream(seed, 0, "select"))
     frame = pd.DataFrame({"id": list(selection.ids), "score": selection.scores, "gain": selection.gains})

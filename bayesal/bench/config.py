@@ -48,6 +48,9 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Labels in all at the end, the initial ones included, as the literature counts."""
     initial: int | None = Field(default=None, ge=1)
     """Labels at the start, the same for every method of a seed; balanced over the classes."""
+    start: str | None = None
+    """The method that chooses the initial labels while nothing is known, for every method alike: random, typiclust, ...
+    None, or balanced, for labels drawn evenly from the classes."""
     seeds: int = Field(default=5, ge=1)
     first_seed: int = Field(default=0, ge=0)
     num_hypotheses: int = Field(default=100, ge=1)
@@ -69,6 +72,12 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     rare: tuple[int, ...] | None = Field(default=None, min_length=1)
     """Classes of which the pool keeps only ``rare_share``, while the test part stays as it is."""
     rare_share: float = Field(default=0.1, gt=0, lt=1)
+    strange: tuple[int, ...] | None = Field(default=None, min_length=1)
+    """Classes that nobody can label: they are in the pool only, and asking for one costs an answer."""
+    label_noise: float | None = Field(default=None, gt=0, lt=1)
+    """The probability that an answer of the oracle is another class, drawn evenly."""
+    repeat_answers: int = Field(default=1, ge=1)
+    """So many annotators are asked about a point until most of them agree; each of their answers counts."""
     num_targets: int | None = Field(default=None, ge=1)
     """Target inputs a target-aware method draws in a round. None: as many as the method draws by itself."""
     training: TrainingConfig = TrainingConfig()
@@ -85,6 +94,11 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("start")
+    @classmethod
+    def _usual_start(cls, value: str | None) -> str | None:
+        return None if value == "balanced" else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
         if self.methods is not None and len(set(self.methods)) < len(self.methods):
@@ -94,12 +108,23 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
             raise ValueError(
                 f"the budget of {self.budget} labels is below the {self.initial} initial ones it includes; raise it"
             )
+        if self.strange is not None and self.shifted_classes:
+            raise ValueError("strange classes change what the numbers of the others mean: leave out relevant and rare")
         return self
+
+    @property
+    def shifted_classes(self) -> bool:
+        return self.relevant is not None or self.rare is not None
 
     @property
     def shifted(self) -> bool:
         """Whether the pool's points are distributed otherwise than the test points."""
-        return self.relevant is not None or self.rare is not None
+        return self.shifted_classes or self.strange is not None
+
+    @property
+    def counts_answers(self) -> bool:
+        """Whether more is bought than labels: the budget, and the curves, count answers then."""
+        return self.strange is not None or self.repeat_answers > 1
 
     @property
     def all_methods(self) -> tuple[str, ...]:

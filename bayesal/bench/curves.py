@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from bayesal.bench.frames import numbers, ordered, rows_of
+from bayesal.bench.results import ANSWERS
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,15 @@ def learning_curves(results: pd.DataFrame, metric: Metric, method: str) -> dict[
     """
     own = ordered(rows_of(results, method), "seed", "round")
     measured: dict[int, dict[float, float]] = {}
-    for seed, labels, value in zip(own["seed"], numbers(own, "labels"), numbers(own, metric.column), strict=True):
+    for seed, labels, value in zip(own["seed"], bought(own), numbers(own, metric.column), strict=True):
         if not np.isnan(value):
             measured.setdefault(int(seed), {})[float(labels)] = float(value)
     return {seed: Curve(*np.array(sorted(points.items())).T) for seed, points in measured.items()}
+
+
+def bought(results: pd.DataFrame) -> Float[np.ndarray, "R"]:
+    """What the budget counts: the size of the labelled set or, where more is bought than labels, the answers."""
+    return numbers(results, ANSWERS if ANSWERS in results else "labels")
 
 
 def mean_over_budget(curve: Curve, start: float, end: float) -> float:

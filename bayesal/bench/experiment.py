@@ -15,7 +15,7 @@ from bayesal.bench.evaluation import evaluate
 from bayesal.bench.folder import claim, study_folder
 from bayesal.bench.gather import gather, num_cores
 from bayesal.bench.learners import learner_of
-from bayesal.bench.named import around, method_for
+from bayesal.bench.named import around, method_for, start_for
 from bayesal.bench.needs import USUAL
 from bayesal.bench.progress import Measured, watcher
 from bayesal.bench.protocol import settle
@@ -71,6 +71,7 @@ def _check_made(config: SettledConfig) -> None:
     known = around(task, learner_of(config, task.data, task.validation))
     for name in config.all_methods:
         method_for(config, name, known)
+    start_for(config, known)
 
 
 def run_study(job: Job, report: Callable[[Measured], None]) -> None:
@@ -79,7 +80,7 @@ def run_study(job: Job, report: Callable[[Measured], None]) -> None:
     done = rounds_of(job.folder)
     for last in done[-1:]:
         report(_measured(job, last))
-    if done and done[-1].labels >= config.budget:
+    if done and _bought(config, done[-1]) >= config.budget:
         return
     forget_peak_memory()
     task = make_task(config, job.seed)
@@ -91,12 +92,15 @@ def run_study(job: Job, report: Callable[[Measured], None]) -> None:
         learner=learner,
         method=method_for(config, job.method, around(task, learner)),
         seed=job.seed,
+        start=start_for(config, around(task, learner)),
         evaluate=measure,
     ) as study:
         study.run(
             task.oracle,
-            budget=config.budget - config.initial,
+            budget=config.budget - len(task.pool.labels),
             batch_size=config.batch_size,
+            first=config.initial,
+            every_answer=config.counts_answers,
             on_round=lambda round_: report(_measured(job, round_)),
         )
 
@@ -113,9 +117,14 @@ def _evaluate(belief: Any, generator: torch.Generator, *, test: Any, num_hypothe
     return evaluate(belief, test, num_hypotheses=num_hypotheses, generator=generator)
 
 
+def _bought(config: SettledConfig, round_: Round) -> int:
+    """What the budget counts: labels or, where more is bought, answers."""
+    return round_.answers if config.counts_answers and round_.answers is not None else round_.labels
+
+
 def _measured(job: Job, round_: Round) -> Measured:
     metric = next(name for name in ("accuracy", "rmse") if name in round_.metrics)
-    return Measured(job.method, job.seed, round_.round, round_.labels, metric, round_.metrics[metric])
+    return Measured(job.method, job.seed, round_.round, _bought(job.config, round_), metric, round_.metrics[metric])
 
 
 def _workers(config: SettledConfig) -> int:

@@ -21,8 +21,8 @@ import bayesal
 from bayesal.bench.config import SettledConfig
 from bayesal.bench.folder import study_folder
 from bayesal.bench.learners import learner_of
-from bayesal.bench.named import around, method_for
-from bayesal.bench.results import ASKED, COSTS, MEASURED, Outcome
+from bayesal.bench.named import around, method_for, start_for
+from bayesal.bench.results import ANSWERS, ASKED, COSTS, MEASURED, NO_LABEL, Outcome
 from bayesal.bench.tasks import Task, make_task
 from bayesal.loop.ledger import Ledger
 from bayesal.loop.rounds import Round
@@ -38,13 +38,15 @@ def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome
     results, labels, notes = [], [], []
     task = make_task(config, config.first_seed)
     known = around(task, learner_of(config, task.data, task.validation))
+    start = start_for(config, known)
     for method in config.all_methods:
-        # Picks of a method that looked at nothing have no scores to show.
-        scores = {"score": None, "gain": None} if isinstance(method_for(config, method, known), Blind) else {}
+        strategy = method_for(config, method, known)
         for seed in config.all_seeds:
             with Ledger.open(study_folder(folder, method, seed) / "ledger.sqlite", create=False) as ledger:
-                results += [_measured(method, seed, round_) for round_ in ledger.rounds()]
-                labels += [{"method": method, "seed": seed, **line, **scores} for line in ledger.history()]
+                results += _rounds(config, method, seed, ledger)
+                for line in ledger.history():
+                    chooser = start if start is not None and line["round"] == 0 else strategy
+                    labels.append({"method": method, "seed": seed, **_shown(line, chooser)})
                 notes += [(method, seed, round_, note) for round_, note in _said(ledger)]
     return Outcome(
         config=config.model_dump(mode="json", exclude={"out"}),
@@ -61,6 +63,28 @@ def _first_asked(config: SettledConfig, labels: list[dict[str, Any]]) -> list[An
     return list(dict.fromkeys(line["id"] for line in labels if line["seed"] == config.first_seed))
 
 
+def _shown(line: dict[str, Any], chooser: Any) -> dict[str, Any]:
+    """Picks of a method that looked at nothing have no scores to show."""
+    scores = {"score": None, "gain": None} if isinstance(chooser, Blind) else {}
+    return {**line, "label": NO_LABEL if line["label"] is None else line["label"], **scores}
+
+
+def _rounds(config: SettledConfig, method: str, seed: int, ledger: Ledger) -> list[dict[str, Any]]:
+    """What was measured, and where answers are counted how many there were. Where the last of them were no labels
+    nothing was learned from them: the last model is what they leave, so it is what the whole budget bought."""
+    rounds = ledger.rounds()
+    rows = [_measured(method, seed, round_) for round_ in rounds]
+    if config.counts_answers and rows:
+        for row, round_ in zip(rows, rounds, strict=True):
+            row[ANSWERS] = round_.answers
+        standing = ledger.standing()
+        given = rounds[-1].labels - len(standing.labels)
+        total = given + sum(standing.answers.values())
+        if total > rows[-1][ANSWERS]:
+            rows.append({**rows[-1], "round": rows[-1]["round"] + 1, ANSWERS: total, **dict.fromkeys(COSTS, np.nan)})
+    return rows
+
+
 def _measured(method: str, seed: int, round_: Round) -> dict[str, Any]:
     cost = {name: getattr(round_, name) for name in COSTS}
     return {"method": method, "seed": seed, "round": round_.round, "labels": round_.labels, **round_.metrics, **cost}
@@ -68,8 +92,9 @@ def _measured(method: str, seed: int, round_: Round) -> dict[str, Any]:
 
 def _results_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
-    metrics = [name for name in table.columns if name not in (*MEASURED, *COSTS)]
-    return table.reindex(columns=[*MEASURED, *metrics, *COSTS])
+    counted = [ANSWERS] if ANSWERS in table.columns else []
+    metrics = [name for name in table.columns if name not in (*MEASURED, *counted, *COSTS)]
+    return table.reindex(columns=[*MEASURED, *counted, *metrics, *COSTS])
 
 
 def _said(ledger: Ledger) -> Iterator[tuple[int, str]]:
@@ -97,7 +122,7 @@ def _manifest(config: SettledConfig, task: Task, *, started: datetime, notes: li
     assert data.labels is not None
     sizes = {
         "pool": len(task.pool),
-        "initial": len(task.pool.labels),
+        "initial": config.initial,
         "validation": config.validation,
         "test": len(task.test),
     }
@@ -109,7 +134,10 @@ def _manifest(config: SettledConfig, task: Task, *, started: datetime, notes: li
         "sizes": sizes,
     }
     if data.kind == "classification":
-        facts["class_counts"] = torch.bincount(data.labels, minlength=len(data.class_names)).tolist()
+        known = data.labels[data.known]
+        facts["class_counts"] = torch.bincount(known, minlength=len(data.class_names)).tolist()
+        if strange := len(data) - len(known):
+            sizes["strange"] = strange
     versions = {"bayesal": bayesal.__version__, "python": platform.python_version()}
     return {
         "data": facts,

@@ -47,8 +47,9 @@ class Around:
 
 
 def around(task: Task, learner: Any) -> Around:
-    """What the run of this task knows."""
-    return Around(learner, task.validation, task.targets, task.answers)
+    """What the run of this task knows; not every answer where some points have none."""
+    complete = len(task.answers) == len(task.pool)
+    return Around(learner, task.validation, task.targets, task.answers if complete else None)
 
 
 def method_for(config: RunConfig, name: str, around: Around | None = None) -> Strategy[Any]:
@@ -69,6 +70,11 @@ def method_for(config: RunConfig, name: str, around: Around | None = None) -> St
     if any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in required):
         return made
     return made(**{key: value for key, value in settings.items() if key in parameters})
+
+
+def start_for(config: RunConfig, around: Around | None = None) -> Strategy[Any] | None:
+    """What chooses the initial labels, if a method does."""
+    return None if config.start is None else method_for(config, config.start, around)
 
 
 def made(value: Any, name: str) -> Any:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from inspect import Parameter, signature
 
 from bayesal.bench.learners import POSTERIORS
-from bayesal.methods import describe
+from bayesal.methods import describe, named
+from bayesal.strategies import Believing
 
 USUAL = "mc-dropout"
 """The posterior of a run whose methods are content with any."""
@@ -26,8 +28,18 @@ def fitting(needs: str) -> tuple[str, ...]:
 
 
 def works_blind(method: str) -> bool:
-    """Whether this method of the table can choose before anything is labelled: it needs ``nothing``."""
-    return any(row.name == method and row.needs.startswith("nothing") for row in describe())
+    """Whether this method of the table can choose before anything is labelled: it needs ``nothing``, or says what it
+    does without a belief."""
+    row = next((row for row in describe() if row.name == method), None)
+    if row is None or row.needs.startswith("nothing"):
+        return row is not None
+    made = named(method)
+    if any(parameter.default is Parameter.empty for parameter in signature(made).parameters.values()):
+        return False
+    try:
+        return isinstance(made(), Believing)
+    except ValueError:  # it lacks what a run would give it
+        return False
 
 
 def posterior_for(methods: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bayesal.bench.curves import bought
 from bayesal.bench.frames import distinct, numbers, rows_of
 from bayesal.bench.results import Outcome
 from bayesal.bench.verdict import Judgement
@@ -36,16 +37,16 @@ def _design(outcome: Outcome) -> list[str]:
 
 def _gaps(outcome: Outcome, judged: Judgement) -> list[str]:
     found = []
-    whole = np.max(numbers(outcome.results, "labels"))
+    whole = np.max(bought(outcome.results))
     for method in outcome.methods:
         own, name = rows_of(outcome.results, method), spell(method)
         if unmeasured := int(np.isnan(numbers(own, judged.metric.column)).sum()):
             found.append(f"{unmeasured} of {len(own)} rounds of {name} have no {judged.metric.name} and are left out.")
         if missing := sorted(set(outcome.seeds) - set(distinct(own, "seed"))):
             found.append(f"{name} has no results for {_seeds(missing)}.")
-        ends = {seed: np.max(numbers(rows_of(own, method, seed), "labels")) for seed in distinct(own, "seed")}
+        ends = {seed: np.max(bought(rows_of(own, method, seed))) for seed in distinct(own, "seed")}
         if short := [f"seed {seed} at {end:g}" for seed, end in ends.items() if end < whole]:
-            found.append(f"{name} stops before the {whole:g} labels others have: {listed(short)}.")
+            found.append(f"{name} stops before the {whole:g} {judged.unit} others have: {listed(short)}.")
     for one in judged.comparisons:
         if one.left_out:
             pair = f"{spell(one.method)} and {spell(one.baseline)}"

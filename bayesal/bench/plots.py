@@ -72,7 +72,7 @@ def _curves(panel: Axes, outcome: Outcome, judged: Judgement, theme: Theme) -> N
     panel.axhline(level.value, color=theme.muted, linewidth=1, linestyle=(0, (1, 2.5)))
     place = {"xy": (0, level.value), "xycoords": ("axes fraction", "data"), "xytext": (3, 3), "fontsize": 9}
     note(panel, tell_level(level, judged.metric), theme.muted, **place)
-    _axes(panel, judged.metric, f"{judged.metric.name} on the test points", percent=" %")
+    _axes(panel, judged, f"{judged.metric.name} on the test points", percent=" %")
     name_lines(panel, ends)
 
 
@@ -85,7 +85,7 @@ def _differences(panel: Axes, outcome: Outcome, judged: Judgement, theme: Theme)
         _draw(panel, band, drawing[comparison.method], shade=_shade(judged))
         ends.append((_name(comparison.method), float(band.mean[-1]), drawing[comparison.method].colour))
     points = ", in points" if judged.metric.is_share else ""
-    _axes(panel, judged.metric, f"{judged.metric.name} minus that of {baseline}{points}", percent="")
+    _axes(panel, judged, f"{judged.metric.name} minus that of {baseline}{points}", percent="")
     top = judged.metric.higher_is_better
     place = {"xy": (0, float(top)), "xycoords": "axes fraction", "xytext": (3, -3 if top else 3), "fontsize": 9}
     note(panel, "↑ better" if top else "↓ better", theme.muted, va="top" if top else "bottom", **place)
@@ -121,12 +121,17 @@ def _draw(panel: Axes, band: Band, stroke: Stroke, shade: float) -> None:
     panel.plot(band.labels, band.mean, color=stroke.colour, **how)
 
 
-def _axes(panel: Axes, metric: Metric, what: str, percent: str) -> None:
-    panel.set_xlabel("labelled points")
+def axis_of(judged: Judgement) -> str:
+    """What a curve is drawn against."""
+    return "labelled points" if judged.unit == "labels" else judged.unit
+
+
+def _axes(panel: Axes, judged: Judgement, what: str, percent: str) -> None:
+    panel.set_xlabel(axis_of(judged))
     panel.set_ylabel(what)
     panel.margins(x=0.02)
     panel.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
-    if metric.is_share:
+    if judged.metric.is_share:
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}{percent}".replace("-", "−")))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.defaults import PROTOCOL_SHAPE, point_shape
 from bayesal.bench.learners import POSTERIORS, check_network, check_posterior
-from bayesal.bench.needs import check_needs, posterior_for
+from bayesal.bench.needs import check_needs, posterior_for, works_blind
 from bayesal.bench.tasks import num_targets_of
 from bayesal.data.dataset import DataSet
 from bayesal.methods import describe, named
@@ -111,6 +111,11 @@ def _check_shift(config: SettledConfig, data: DataSet) -> None:
                 f"{data.name} has {alike} points of the relevant classes; {config.validation} for validation and "
                 f"{wanted - config.validation} targets leave too few in the pool: lower --validation"
             )
+    if config.strange is not None and int(data.known.sum()) < config.validation + num_targets_of(data) + config.initial:
+        raise ValueError(
+            f"{data.name} has {int(data.known.sum())} points that can be labelled, too few for {config.validation} to "
+            f"validate on, {num_targets_of(data)} targets and {config.initial} initial labels: lower --validation"
+        )
     strange = [value for value in config.rare or () if not 0 <= value < len(data.class_names)]
     if strange:
         raise ValueError(
@@ -130,6 +135,13 @@ def _left_out(config: SettledConfig, data: DataSet) -> int:
 def _check_methods(config: SettledConfig, data: DataSet) -> None:
     suited = {row.name: row.tasks for row in describe()}
     works = [name for name, tasks in suited.items() if tasks == "any" or data.kind in tasks]
+    if config.start is not None and ":" not in config.start and not works_blind(config.start):
+        named(config.start)
+        blind = ", ".join(row.name for row in describe() if works_blind(row.name))
+        raise ValueError(
+            f"the method {config.start} needs a model, and there is none at the start: give --start balanced, {blind}, "
+            "or your own as module:name"
+        )
     for name in config.all_methods:
         named(name)
         if name in suited and name not in works and data.kind != "unlabelled":
@@ -154,7 +166,7 @@ def _check_sizes(config: SettledConfig, data: DataSet) -> None:
                 f"the pool of {distinct} points is smaller than the {config.initial} initial labels; raise --pool-size"
             )
     size = config.repeat * distinct
-    if config.budget > size:
+    if config.budget > size * config.repeat_answers:
         raise ValueError(f"the budget of {config.budget} labels exceeds the pool of {size} points; lower --budget")
     if config.batch_size > size - config.initial:
         left = size - config.initial

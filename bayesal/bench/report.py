@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from bayesal.bench.asked import MOST_PICKS, asked, class_counts, explained, value_ranges
 from bayesal.bench.notes import notes
 from bayesal.bench.pictures import data_uri
-from bayesal.bench.plots import curve_plot, difference_plot, pick_plot, summary_plot
+from bayesal.bench.plots import axis_of, curve_plot, difference_plot, pick_plot, summary_plot
 from bayesal.bench.results import IMAGES, TABLES, Outcome
 from bayesal.bench.statistics import Comparison
 from bayesal.bench.tables import costs, labels_needed, means
@@ -125,7 +125,7 @@ def _picks(outcome: Outcome, seed: int) -> dict[str, str] | None:
 def _curves_in_words(outcome: Outcome, judged: Judgement) -> str:
     table = next(table for metric, table in means(outcome, judged) if metric == judged.metric)
     ends = listed([f"{name} {cells[1].text}" for name, cells in table.rows])
-    return f"Learning curves, {judged.metric.name} against labelled points. At the end: {ends}."
+    return f"Learning curves, {judged.metric.name} against {axis_of(judged)}. At the end: {ends}."
 
 
 def _differences_in_words(judged: Judgement) -> str:

@@ -21,6 +21,10 @@ SCHEMA = 1
 TABLES = ("config.yaml", "results.parquet", "labels.csv")
 IMAGES = "images.npz"
 MEASURED = ("method", "seed", "round", "labels")
+ANSWERS = "answers"
+"""A column of the results where more is bought than labels: the answers given, those that are no label included."""
+NO_LABEL = -1
+"""In the table of what was asked: a point that nobody could label, or that annotators did not agree on."""
 ASKED = ("method", "seed", "round", "order", "id", "label", "score", "gain")
 COSTS = ("seconds_learn", "seconds_select", "seconds_evaluate", "peak_memory_mib")
 _KINDS = {"int": np.int64, "float": np.float64, "str": str}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from bayesal.data.dataset import DataSet, Kind, Stored
 from bayesal.data.datasets import load
 from bayesal.data.derived import take
 from bayesal.data.pool import Pool
-from bayesal.data.shift import irrelevant, repeated
+from bayesal.data.shift import irrelevant, label_noise, repeated, strangers
 from bayesal.data.sources import source_of
 from bayesal.data.split import split
+from bayesal.loop.annotators import Repeat
+from bayesal.loop.answers import Oracle
 from bayesal.loop.streams import stream
 from bayesal.types import Id, Ids, Label
 
@@ -37,8 +40,9 @@ class Labelled:
 class Task:
     """One seed's problem, the same for every method of the seed.
 
-    ``pool`` knows its initial labels; ``answers`` knows them all. ``data`` is what they were taken from. ``targets``,
-    where the pool is shifted: inputs without labels, held out of the pool and distributed like the test points.
+    ``pool`` knows its initial labels, unless a method chooses them; ``answers`` knows all there are. ``data`` is what
+    they were taken from. ``targets``, where the pool is shifted: inputs without labels, held out of the pool and
+    distributed like the test points.
     """
 
     data: DataSet
@@ -47,13 +51,21 @@ class Task:
     validation: tuple[Tensor, Tensor] | None
     test: Labelled
     targets: Tensor | None = None
+    annotators: tuple[Mapping[Id, Label], ...] = ()
+    """What each of those who answer says, where that is not ``answers``."""
 
     @property
     def kind(self) -> Kind:
         return self.data.kind
 
-    def oracle(self, ids: Ids) -> dict[Id, Label]:
-        return {i: self.answers[i] for i in ids}
+    @property
+    def oracle(self) -> Oracle:
+        """Answers the truth, or what annotators who err say, or what most of several agree on; None where a point is
+        of none of the classes."""
+        if len(self.annotators) < 2:
+            return partial(_answer, self.annotators[0] if self.annotators else self.answers)
+        asked = {f"annotator {number}": partial(_answer, said) for number, said in enumerate(self.annotators, start=1)}
+        return Repeat(asked, times=len(asked), agree=len(asked) // 2 + 1)
 
 
 def load_data(config: RunConfig, seed: int) -> DataSet:
@@ -67,6 +79,8 @@ def load_data(config: RunConfig, seed: int) -> DataSet:
         data = data.take(torch.nonzero(data.known).squeeze(1))
     if data.test_labels is None:
         data = split(data, test_fraction=TEST_FRACTION, seed=seed)
+    if config.strange is not None:
+        return strangers(data, config.strange)
     return data if config.relevant is None else irrelevant(data, config.relevant)
 
 
@@ -74,14 +88,16 @@ def make_task(config: SettledConfig, seed: int) -> Task:
     """The task of a settled configuration and a seed.
 
     In the order of one seeded shuffle: validation points and, if the pool is shifted, targets, both distributed like
-    the test points; then the initial labels (the same number of each class as far as there are enough); then the rest
+    the test points; then the initial labels (the same number of each class as far as there are enough; none where a
+    method chooses them); then the rest
     of the pool, without most of the rare classes and cut to ``pool_size``; then the pool is repeated.
     """
     data = load_data(config, seed)
     assert data.labels is not None
     order = torch.randperm(len(data), generator=stream(seed, 0, "split")).numpy()
+    known = data.known.numpy()
     held_out, targets, rest = _held_out(config, data, order)
-    initial = _initial(data, rest, config.initial)
+    initial = rest[:0] if config.start is not None else _initial(data, rest[known[rest]], config.initial)
     others = rest[~np.isin(rest, initial)]
     others = _without_most(config, data, others)
     if config.pool_size is not None:
@@ -96,7 +112,21 @@ def make_task(config: SettledConfig, seed: int) -> Task:
     first = data.ids[np.searchsorted(kept, initial)].tolist()  # where repeated: the first copies
     answers = data.answers
     pool = Pool.of(data.inputs, ids=data.ids, labels={i: answers[i] for i in first}, progress=False)
-    return Task(data, pool, answers, validation, _test(data, config.test_size, seed), target_inputs)
+    test = _test(data, config.test_size, seed)
+    return Task(data, pool, answers, validation, test, target_inputs, _annotators(config, data, seed))
+
+
+def _answer(answers: Mapping[Id, Label], ids: Ids) -> dict[Id, Label | None]:
+    return {i: answers.get(i) for i in ids}
+
+
+def _annotators(config: SettledConfig, data: DataSet, seed: int) -> tuple[Mapping[Id, Label], ...]:
+    """Each errs by a stream of its own, the same for every method of the seed."""
+    number, rate = config.repeat_answers, config.label_noise
+    if rate is None:
+        return (data.answers,) * number if number > 1 else ()
+    streams = [stream(seed, 0, f"label noise {one}") for one in range(number)]
+    return tuple(label_noise(data, rate, generator=own).answers for own in streams)
 
 
 def num_targets_of(data: DataSet) -> int:
@@ -111,6 +141,7 @@ def _held_out(config: SettledConfig, data: DataSet, order: np.ndarray) -> tuple[
         return order[: config.validation], order[:0], order[config.validation :]
     # From the end of the shuffle: the pool may be cut to the beginning, which would lack them.
     alike = order[::-1].copy()
+    alike = alike[data.known.numpy()[alike]]
     if config.relevant is not None:
         assert data.labels is not None
         alike = alike[data.labels.numpy()[alike] < len(config.relevant)]

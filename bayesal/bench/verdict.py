@@ -1,14 +1,14 @@
 """The verdict in plain sentences: what each method needed, what the baseline needed, and whether it was better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 
-from bayesal.bench.curves import Metric, learning_curves, metrics_of
-from bayesal.bench.frames import numbers
+from bayesal.bench.curves import Metric, bought, learning_curves, metrics_of
+from bayesal.bench.frames import numbers, rows_of
 from bayesal.bench.reach import Reach, headline, levels, reach
-from bayesal.bench.results import Outcome
+from bayesal.bench.results import ANSWERS, NO_LABEL, Outcome
 from bayesal.bench.statistics import Comparison, compare_all
 from bayesal.bench.wording import begin, listed, spell, tell_difference, tell_labels, tell_level, tell_p
 
@@ -42,6 +42,10 @@ class Judgement:
     comparisons: list[Comparison]
     reaches: dict[str, list[Reach]]
     headline: int
+    unit: str = "labels"
+    """What the budget counts: labels, or answers where some are no label."""
+    no_label: dict[str, float] = field(default_factory=dict)
+    """Where the budget counts answers: the points a study asked for without getting a label, in the mean over seeds."""
 
     @property
     def others(self) -> list[str]:
@@ -65,11 +69,20 @@ def judge(outcome: Outcome) -> Judgement:
         methods=methods,
         judge=first,
         baseline=baseline,
-        budget=float(outcome.config.get("budget") or np.max(numbers(outcome.results, "labels"))),
+        budget=float(outcome.config.get("budget") or np.max(bought(outcome.results))),
         comparisons=compare_all(outcome.results, metric, methods, baseline) if baseline else [],
         reaches=reaches,
         headline=headline(reaches, first),
+        unit=ANSWERS if ANSWERS in outcome.results else "labels",
+        no_label=_no_label(outcome, methods) if ANSWERS in outcome.results else {},
     )
+
+
+def _no_label(outcome: Outcome, methods: list[str]) -> dict[str, float]:
+    asked = {method: rows_of(outcome.labels, method) for method in methods}
+    return {
+        method: float(np.sum(numbers(own, "label") == NO_LABEL)) / len(outcome.seeds) for method, own in asked.items()
+    }
 
 
 def finding(comparison: Comparison) -> Finding:
@@ -120,7 +133,18 @@ def _sentence(judged: Judgement, method: str) -> str:
 
 
 def footing(judged: Judgement) -> str:
-    """What the sentences rest on: seeds, intervals, how labels are counted, and how many comparisons were made."""
+    """What the sentences rest on: seeds, intervals, how labels are counted, how many comparisons were made, and where
+    answers are counted how many were bought in vain."""
+    if not judged.no_label:
+        return _footing(judged)
+    told = listed([f"{number:.1f} by {spell(method)}" for method, number in judged.no_label.items()])
+    return (
+        f"{_footing(judged)} Every answer counts, whether or not it gives a label; asked for without getting one, in "
+        f"the mean over seeds: {told} points."
+    )
+
+
+def _footing(judged: Judgement) -> str:
     if judged.baseline is None:
         return (
             "Nothing was asked at random in this run, so nothing can be said about whether this beats asking at random."
@@ -135,7 +159,7 @@ def footing(judged: Judgement) -> str:
     told = listed([f"{tell_p(p_value)} for {spell(one.method)}" for one, p_value in tested])
     holm = f" {len(tested)} methods were compared, so p-values are Holm's: {told}." if len(tested) > 1 else ""
     return (
-        f"Differences are paired over {seeds}, with 95 % intervals; labels are medians over seeds and count the "
+        f"Differences are paired over {seeds}, with 95 % intervals; {judged.unit} are medians over seeds and count the "
         f"initial ones and the whole batch that reached the level.{holm}"
     )
 
@@ -150,34 +174,37 @@ def _reached(judged: Judgement, method: str) -> str:
     ours, theirs = judged.reaches[method][judged.headline], judged.reaches[judged.judge][judged.headline]
     level, other = tell_level(ours.level, judged.metric), spell(judged.judge)
     if ours.median.known and theirs.median.known:
-        return f"reached {level} with {_labels(ours)}, {other} with {_labels(theirs, unit='')}"
+        return f"reached {level} with {_labels(ours, judged.unit)}, {other} with {_labels(theirs)}"
     if ours.median.known:
-        return f"reached {level} with {_labels(ours)}, {other} did not {_within(theirs)}"
+        return f"reached {level} with {_labels(ours, judged.unit)}, {other} did not {_within(theirs, judged.unit)}"
     if theirs.median.known:
-        return f"did not reach {level} {_within(ours)}, {other} did with {_labels(theirs, unit='')}"
-    return f"did not reach {level} {_within(ours)}, nor did {other}"
+        return f"did not reach {level} {_within(ours, judged.unit)}, {other} did with {_labels(theirs)}"
+    return f"did not reach {level} {_within(ours, judged.unit)}, nor did {other}"
 
 
 def _reached_alone(judged: Judgement, method: str) -> str:
     own = judged.reaches[method][judged.headline]
     level = tell_level(own.level, judged.metric)
     return f"{spell(method)} " + (
-        f"reached {level} with {_labels(own)}" if own.median.known else f"did not reach {level} {_within(own)}"
+        f"reached {level} with {_labels(own, judged.unit)}"
+        if own.median.known
+        else f"did not reach {level} {_within(own, judged.unit)}"
     )
 
 
-def _labels(one: Reach, unit: str = " labels") -> str:
+def _labels(one: Reach, unit: str = "") -> str:
     some = "" if one.reached == len(one.by_seed) else f" (in {one.reached} of {len(one.by_seed)} seeds)"
-    return f"{tell_labels(one.median)}{unit}{some}"
+    return f"{tell_labels(one.median)}{unit and ' ' + unit}{some}"
 
 
-def _within(one: Reach) -> str:
+def _within(one: Reach, unit: str) -> str:
     some = f" (but did in {one.reached} of {len(one.by_seed)} seeds)" if one.reached else ""
-    return f"within {max(bounds.low for bounds in one.by_seed.values() if not bounds.known):g} labels{some}"
+    return f"within {max(bounds.low for bounds in one.by_seed.values() if not bounds.known):g} {unit}{some}"
 
 
 def _difference(judged: Judgement, comparison: Comparison) -> str:
     metric, (mean, low, high, _) = judged.metric, comparison.interval
-    budget = "the budget" if comparison.end >= judged.budget else f"the first {comparison.end:g} labels (unfinished)"
+    unfinished = f"the first {comparison.end:g} {judged.unit} (unfinished)"
+    budget = "the budget" if comparison.end >= judged.budget else unfinished
     better = "" if metric.higher_is_better else " (lower is better)"
     return f"difference {tell_difference(mean, low, high, metric)} mean {metric.name} over {budget}{better}"

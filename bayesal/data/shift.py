@@ -76,6 +76,35 @@ def irrelevant(dataset: DataSet, relevant: Sequence[int]) -> DataSet:
     return replace(changed, test_inputs=take(dataset.test_inputs, kept.numpy()), test_labels=test_labels[kept])
 
 
+def strangers(dataset: DataSet, classes: Sequence[int]) -> DataSet:
+    """Nobody can label these ``classes``: they stay in the pool without a label, and leave the test part and the list
+    of classes; the others become 0, 1, ... in their order."""
+    labels = _classes(dataset)
+    num_classes = len(dataset.class_names)
+    if not classes or len(set(classes)) < len(classes) or not all(0 <= value < num_classes for value in classes):
+        raise ValueError(
+            f"strange classes must be different ones of 0 ... {num_classes - 1}, but they are {list(classes)}"
+        )
+    kept = [value for value in range(num_classes) if value not in classes]
+    if len(kept) < 2:
+        raise ValueError(f"all but {len(kept)} classes of {dataset.name} are strange; leave two to tell apart")
+    become = torch.full((num_classes,), -1)
+    become[kept] = torch.arange(len(kept))
+    said = ", ".join(dataset.class_names[value] for value in sorted(classes))
+    changed = replace(
+        dataset,
+        labels=torch.where(labels < 0, labels, become[labels.clamp_min(0)]),
+        class_names=tuple(dataset.class_names[value] for value in kept),
+        note=_and(dataset.note, f"nobody can label {said}: in the pool only, none of the classes"),
+    )
+    if dataset.test_labels is None:
+        return changed
+    assert dataset.test_inputs is not None
+    test_labels = become[dataset.test_labels]
+    tested = torch.nonzero(test_labels >= 0).flatten()
+    return replace(changed, test_inputs=take(dataset.test_inputs, tested.numpy()), test_labels=test_labels[tested])
+
+
 def outliers(dataset: DataSet, other: DataSet, number: int, *, generator: Generator) -> DataSet:
     """``number`` points of another data set mixed into the pool, without labels: nobody can answer for them.
 

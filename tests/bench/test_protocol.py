@@ -78,6 +78,13 @@ def test_smoke_shrinks_whatever_was_asked(digits: DataSet):
         ({"pool_size": 10}, "the pool of 10 points is smaller than the 20 initial labels; raise --pool-size"),
         ({"relevant": [1, 7], "validation": 200}, r"digits has \d+ points of the relevant classes; 200 for validation"),
         ({"rare": [11]}, "classes 0 ... 9, so 11 cannot be rare"),
+        (
+            {"start": "bald"},
+            "the method bald needs a model, and there is none at the start: give --start balanced, .*ran",
+        ),
+        ({"start": "bold"}, "there is no method 'bold'"),
+        ({"strange": [1], "rare": [2]}, "strange classes change what the numbers of the others mean: leave out relev"),
+        ({"label_noise": 1.5}, "label_noise is 1.5, but it should be less than 1"),
     ],
 )
 def test_what_cannot_be_run_is_told_in_a_sentence(digits: DataSet, settings: dict, sentence: str):

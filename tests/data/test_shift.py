@@ -4,7 +4,7 @@ import torch
 
 from bayesal import Pool
 from bayesal.data import DataSet
-from bayesal.data.shift import imbalanced, irrelevant, label_noise, outliers, repeated
+from bayesal.data.shift import imbalanced, irrelevant, label_noise, outliers, repeated, strangers
 
 
 def seeded(seed=0):
@@ -137,6 +137,30 @@ def test_irrelevant_classes_are_one_and_are_not_tested():
     swapped = irrelevant(a_set(), [2, 0])
     assert swapped.labels.tolist() == [1, 2, 0] * 10
     assert swapped.test_labels.tolist() == [1, 0, 1]
+
+
+def test_strangers_stay_in_the_pool_without_a_label_and_are_not_tested():
+    data = strangers(a_set(labels=torch.tensor([0, 1, 2, -1, 2] * 6)), [1])
+    assert data.class_names == ("x", "z")
+    assert data.labels.tolist() == [0, -1, 1, -1, 1] * 6
+    assert data.ids.tolist() == a_set().ids.tolist()
+    assert data.test_labels.tolist() == [0 if label == 0 else 1 for label in a_set().test_labels.tolist() if label != 1]
+    assert len(data.test_inputs) == len(data.test_labels)
+    assert "nobody can label y" in data.note
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [
+        ([], "must be different ones"),
+        ([0, 0], "must be different"),
+        ([3], "0 ... 2"),
+        ([0, 2], "all but 1 classes of a"),
+    ],
+)
+def test_strange_classes_that_are_none_get_a_sentence(classes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        strangers(a_set(), classes)
 
 
 def test_unknown_labels_stay_unknown_where_classes_are_irrelevant():
