@@ -11,11 +11,11 @@ from bayesal.likelihoods import Likelihood, categorical
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import NetworkHypotheses, finite
 from bayesal.posteriors.points import Points
-from bayesal.posteriors.trained import TrainedNetwork
+from bayesal.posteriors.trained import ShowsNetwork, TrainedNetwork
 from bayesal.types import Inputs
 
 
-class TemporalNetwork:
+class TemporalNetwork(ShowsNetwork):
     """One network as the belief, which remembers its own past (Huang et al., ICCV 2021).
 
     ``draw`` gives the network as it is: one function, whatever K. ``moments`` and ``moment_outputs`` show points at two
@@ -78,19 +78,6 @@ class TemporalNetwork:
     def state(self) -> dict[str, Tensor]:
         """The parameters and buffers by name, as they are now; not copies."""
         return self._trained.state
-
-    @property
-    def trainable(self) -> frozenset[str]:
-        """The names of the parameters that are learned (see ``TrainedNetwork``)."""
-        return self._trained.trainable
-
-    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]:
-        """The network as it is: logits, or the means of amounts (see ``TrainedNetwork``)."""
-        return self._trained.forward(state, inputs)
-
-    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]:
-        """The inputs of the last linear layer, as it is now."""
-        return self._trained.embed(inputs)
 
     def _both(self) -> NetworkHypotheses:
         return NetworkHypotheses(self.network, self._moments, self.likelihood)
