@@ -68,7 +68,7 @@ def test_smoke_shrinks_whatever_was_asked(digits: DataSet):
             {"methods": ["variance"]},
             "the method variance is for regression, but digits is classification; methods that",
         ),
-        ({"posterior": "laplas"}, "there is no posterior 'laplas'; there are mc-dropout, ensemble, .*or your own"),
+        ({"posterior": "laplas"}, "there is no posterior 'laplas'; there are mc-dropout, .*ensemble, .*or your own"),
         ({"posterior": "nowhere:posterior"}, "cannot load the posterior 'nowhere:posterior': there is no module"),
         ({"budget": 5000}, "the budget of 5000 labels exceeds the pool of 1258 points; lower --budget"),
         ({"budget": 30, "initial": 40}, "the budget of 30 labels is below the 40 initial ones"),
