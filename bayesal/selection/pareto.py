@@ -34,8 +34,8 @@ class Pareto:
     whose points are in the most batches of it is chosen, its points in the order of e.
 
     ``seeded``: the front starts with all batches that are best for some weights of e and c, which are found exactly.
-    Random batches alone stay far below them where B is large, and nearer to a plain random choice: on digits with
-    strangers, batches of 20, they bought fewer of the strangers and led to a better model, so this is off by default.
+    Random batches alone stay far below them where B is large. Off by default: on digits with strangers that nobody can
+    label (batches of 20, 3 seeds) 54 of 100 bought points were strangers with it, 37 without.
 
     Only the order of batches matters, which a shift or a positive scale of a score does not change. Raises ValueError
     for a batch below 0 or above N, for rows that are not two scores, for scores that are not finite.
