@@ -4,18 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from bayesal.numerics.lloyd import nearest_centre
-from bayesal.selection.door import check_batch_size, check_features
-from bayesal.types import Selection
+from bayesal.selection.whole_batch import Picks, WholeBatch
 
 SAMPLED = "of {rows} rows to cluster {sample} were drawn; each of the others is in the cluster of the nearest drawn"
 
 
 @dataclass(frozen=True)
-class ClusterMargin:
+class ClusterMargin(WholeBatch):
     """Round-robin over clusters in ascending size, a row of each drawn evenly, until B are picked.
 
     The choice of Cluster-Margin (Citovsky et al., NeurIPS 2021) among rows that are unsure, its margin set (see
@@ -44,24 +43,10 @@ class ClusterMargin:
                 f"threshold and most are {self.num_clusters}, {self.threshold} and {self.most}"
             )
 
-    def __call__(self, rows: Shaped[Tensor, "N ..."], batch_size: int, /, *, generator: Generator) -> Int[Tensor, "B"]:
-        """The positions of B different rows."""
-        return self.select(rows, batch_size, generator=generator).positions
-
-    def select(
-        self,
-        rows: Shaped[Tensor, "N ..."],
-        batch_size: int,
-        *,
-        given: Shaped[Tensor, "L ..."] | None = None,
-        generator: Generator,
-    ) -> Selection:
-        """B rows; scores and gains are 1 / the number of rows in their clusters. ``given`` does not matter."""
-        check_features(rows, rows[:0])
-        check_batch_size(batch_size, len(rows))
-        if batch_size == 0:
-            nothing = torch.empty(0, dtype=torch.float64)
-            return Selection([], nothing, nothing, torch.empty(0, dtype=torch.int64))
+    def picks(
+        self, rows: Float[Tensor, "N D"], batch_size: int, known: Float[Tensor, "L D"], generator: Generator
+    ) -> Picks:
+        """By 1 / the number of rows in their clusters; what is known does not matter."""
         assignment, notes = self._clusters(rows, batch_size, generator)
         clusters = [
             (assignment == cluster).nonzero().squeeze(1).tolist() for cluster in range(1 + int(assignment.max()))
@@ -75,8 +60,7 @@ class ClusterMargin:
                 if members and len(picked) < batch_size:
                     picked.append(members.pop(int(torch.randint(len(members), (), generator=generator))))
                     worth.append(1 / size)
-        gains = torch.tensor(worth, dtype=torch.float64)
-        return Selection(picked, gains, gains, torch.tensor(picked, dtype=torch.int64), notes)
+        return picked, worth, notes
 
     def _clusters(
         self, rows: Float[Tensor, "N D"], batch_size: int, generator: Generator

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from bayesal.numerics.clusters import k_means
 from bayesal.numerics.typicality import typicality
-from bayesal.selection.door import check_batch_size, check_features
-from bayesal.types import Selection
+from bayesal.selection.whole_batch import Picks, WholeBatch
 
 ALL_SIZES = (
     "clusters of more than {least} rows have only {available} of the {batch_size} rows asked for, so smaller ones count"
@@ -17,7 +16,7 @@ ALL_SIZES = (
 
 
 @dataclass(frozen=True)
-class TypiClust:
+class TypiClust(WholeBatch):
     """From every cluster in turn the row of the highest typicality 1 / (mean distance to its nearest neighbours there).
 
     Hacohen, Dekel and Weinshall (ICML 2022), for the first labels. L known rows and N to choose from fall into
@@ -43,44 +42,29 @@ class TypiClust:
                 f"neighbours are {self.max_clusters}, {self.min_size} and {self.neighbours}"
             )
 
-    def __call__(self, rows: Shaped[Tensor, "N ..."], batch_size: int, /, *, generator: Generator) -> Int[Tensor, "B"]:
-        """The positions of B different rows."""
-        return self.select(rows, batch_size, generator=generator).positions
-
-    def select(
-        self,
-        rows: Shaped[Tensor, "N ..."],
-        batch_size: int,
-        *,
-        given: Shaped[Tensor, "L ..."] | None = None,
-        generator: Generator,
-    ) -> Selection:
-        """B rows beside those ``given``; scores and gains are their typicality when they were picked."""
-        known = rows[:0] if given is None else given
-        check_features(rows, known)
-        check_batch_size(batch_size, len(rows))
+    def picks(
+        self, rows: Float[Tensor, "N D"], batch_size: int, known: Float[Tensor, "L D"], generator: Generator
+    ) -> Picks:
+        """By typicality when they were picked."""
         picked: list[int] = []
         typical: list[float] = []
-        notes: tuple[str, ...] = ()
-        if batch_size:
-            num_clusters = min(len(known) + batch_size, self.max_clusters)
-            assignment, _ = k_means(torch.cat([known, rows]), num_clusters, generator=generator)
-            labelled = assignment[: len(known)].bincount(minlength=num_clusters).tolist()
-            open_ = [(assignment[len(known) :] == cluster).nonzero().squeeze(1) for cluster in range(num_clusters)]
-            order, notes = self._order(labelled, open_, batch_size)
-            turn = 0
-            while len(picked) < batch_size:
-                cluster = order[turn % len(order)]
-                turn += 1
-                if len(members := open_[cluster]):
-                    neighbours = min(self.neighbours, len(members) // 2)
-                    scores = typicality(rows[members], neighbours, squared=self.squared)
-                    best = int(scores.argmax())  # argmax gives the first of equals
-                    picked.append(int(members[best]))
-                    typical.append(float(scores[best]))
-                    open_[cluster] = torch.cat([members[:best], members[best + 1 :]])
-        gains = torch.tensor(typical, dtype=torch.float64)
-        return Selection(picked, gains, gains, torch.tensor(picked, dtype=torch.int64), notes)
+        num_clusters = min(len(known) + batch_size, self.max_clusters)
+        assignment, _ = k_means(torch.cat([known, rows]), num_clusters, generator=generator)
+        labelled = assignment[: len(known)].bincount(minlength=num_clusters).tolist()
+        open_ = [(assignment[len(known) :] == cluster).nonzero().squeeze(1) for cluster in range(num_clusters)]
+        order, notes = self._order(labelled, open_, batch_size)
+        turn = 0
+        while len(picked) < batch_size:
+            cluster = order[turn % len(order)]
+            turn += 1
+            if len(members := open_[cluster]):
+                neighbours = min(self.neighbours, len(members) // 2)
+                scores = typicality(rows[members], neighbours, squared=self.squared)
+                best = int(scores.argmax())  # argmax gives the first of equals
+                picked.append(int(members[best]))
+                typical.append(float(scores[best]))
+                open_[cluster] = torch.cat([members[:best], members[best + 1 :]])
+        return picked, typical, notes
 
     def _order(self, labelled: list[int], open_: list[Tensor], batch_size: int) -> tuple[list[int], tuple[str, ...]]:
         """The clusters in the order they are visited."""
