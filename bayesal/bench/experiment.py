@@ -124,7 +124,10 @@ def _bought(config: SettledConfig, round_: Round) -> int:
 
 def _measured(job: Job, round_: Round) -> Measured:
     metric = next(name for name in ("accuracy", "rmse") if name in round_.metrics)
-    return Measured(job.method, job.seed, round_.round, _bought(job.config, round_), metric, round_.metrics[metric])
+    config, bought = job.config, _bought(job.config, round_)
+    number = -(-(bought - config.initial) // config.batch_size)  # rounds are counted otherwise where a method starts
+    unit = "answers" if config.counts_answers else "labels"
+    return Measured(job.method, job.seed, max(0, number), bought, metric, round_.metrics[metric], unit)
 
 
 def _workers(config: SettledConfig) -> int:

@@ -70,18 +70,16 @@ def _shown(line: dict[str, Any], chooser: Any) -> dict[str, Any]:
 
 
 def _rounds(config: SettledConfig, method: str, seed: int, ledger: Ledger) -> list[dict[str, Any]]:
-    """What was measured, and where answers are counted how many there were. Where the last of them were no labels
-    nothing was learned from them: the last model is what they leave, so it is what the whole budget bought."""
+    """What was measured. Where answers are counted, the last model is what the whole budget buys: the last answers were
+    no labels, so that nothing was learned from them, or what was left did not pay for another point."""
     rounds = ledger.rounds()
     rows = [_measured(method, seed, round_) for round_ in rounds]
     if config.counts_answers and rows:
         for row, round_ in zip(rows, rounds, strict=True):
             row[ANSWERS] = round_.answers
-        standing = ledger.standing()
-        given = rounds[-1].labels - len(standing.labels)
-        total = given + sum(standing.answers.values())
-        if total > rows[-1][ANSWERS]:
-            rows.append({**rows[-1], "round": rows[-1]["round"] + 1, ANSWERS: total, **dict.fromkeys(COSTS, np.nan)})
+        if rows[-1][ANSWERS] < config.budget:
+            end = {"round": rows[-1]["round"] + 1, ANSWERS: config.budget, **dict.fromkeys(COSTS, np.nan)}
+            rows.append({**rows[-1], **end})
     return rows
 
 

@@ -17,6 +17,7 @@ class Measured(NamedTuple):
     labels: int
     metric: str
     value: float
+    unit: str = "labels"
 
 
 def watcher(console: Console, methods: Sequence[str], *, seeds: int, rounds: int) -> "Bars | Lines":
@@ -91,4 +92,6 @@ def _reached(studies: Sequence[Measured]) -> str:
     labels = sum(study.labels for study in studies) / len(studies)
     value = sum(study.value for study in studies) / len(studies)
     metric = studies[0].metric
-    return f"{labels:.0f} labels, {metric} " + (f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.4g}")
+    return f"{labels:.0f} {studies[0].unit}, {metric} " + (
+        f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.4g}"
+    )

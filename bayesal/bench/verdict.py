@@ -139,8 +139,8 @@ def footing(judged: Judgement) -> str:
         return _footing(judged)
     told = listed([f"{number:.1f} by {spell(method)}" for method, number in judged.no_label.items()])
     return (
-        f"{_footing(judged)} Every answer counts, whether or not it gives a label; asked for without getting one, in "
-        f"the mean over seeds: {told} points."
+        f"{_footing(judged)} Every answer counts, whether or not it gives a label; points that got none, in the mean "
+        f"over seeds: {told}."
     )
 
 
