@@ -24,6 +24,7 @@ SPELLED = {
     "class_balanced": "class-balanced entropy",
     "cluster_margin": "Cluster-Margin",
     "coreset": "core-set",
+    "coreset_pca": "core-set (PCA)",
     "dacs": "DACS",
     "dalbt": "DALBT-style",
     "egl": "EGL",

@@ -22,7 +22,7 @@ from bayesal.methods.deterministic import softmax_entropy, softmax_least_confide
 from bayesal.methods.gradients import egl, fisher_trace, gradnorm_entropy, gradnorm_expected
 from bayesal.methods.jointly import batchbald, joint_bald, kbald
 from bayesal.methods.judged import loss_prediction, vaal, waal
-from bayesal.methods.kernels import bait_kernel, coreset, frank_wolfe, kmeanspp, lcmd, max_diag, maxdet
+from bayesal.methods.kernels import bait_kernel, coreset, coreset_pca, frank_wolfe, kmeanspp, lcmd, max_diag, maxdet
 from bayesal.methods.last_layers import badge, bait
 from bayesal.methods.looking_ahead import mlmoc
 from bayesal.methods.mixing import alfamix
@@ -55,6 +55,7 @@ __all__ = [
     "class_balanced",
     "cluster_margin",
     "coreset",
+    "coreset_pca",
     "dacs",
     "dalbt",
     "egl",

@@ -123,6 +123,16 @@ def coreset(
     return _batch(base, rule, (*(transforms or ()), *reduced), given)
 
 
+def coreset_pca(components: int = 50, given: bool = True) -> Strategy[Any]:
+    """Core-set on the first principal components of the features: the points of the pool and what is labelled together.
+
+    ``components``: at most so many; the other settings are those of ``coreset``.
+
+    Tasks: classification, multilabel, regression. Needs: Embeds. Paper: Sener and Savarese 2018; Zhan et al. 2022.
+    """
+    return coreset(given=given, components=components)
+
+
 def _conditioned(transforms: Transforms, given: bool, noise: float) -> tuple[Transform, ...]:
     if transforms is not None:
         return transforms

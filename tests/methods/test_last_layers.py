@@ -82,7 +82,9 @@ def test_bait_by_one_class_against_all_others_uses_features_only():
     assert ids_of(methods.bait(surrogate=True), MCDropout(net), 4) == named(expected.positions)
 
 
-@pytest.mark.parametrize("name", ["badge", "bait", "lcmd", "maxdet", "max_diag", "bait_kernel", "kmeanspp", "coreset"])
+@pytest.mark.parametrize(
+    "name", ["badge", "bait", "lcmd", "maxdet", "max_diag", "bait_kernel", "kmeanspp", "coreset", "coreset_pca"]
+)
 @pytest.mark.parametrize("amounts", [False, True])
 def test_all_choose_for_classes_and_amounts_and_for_several_networks(name: str, amounts: bool):
     outputs, likelihood = (2, {"likelihood": gaussian}) if amounts else (3, {})
