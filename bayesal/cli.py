@@ -225,7 +225,7 @@ def methods() -> None:
 @app.command()
 def posteriors() -> None:
     """The table of posteriors: names for --posterior, what they need, and their papers."""
-    from bayesal.bench.learners import POSTERIORS
+    from bayesal.bench.posteriors import POSTERIORS
     from bayesal.bench.shell import table
 
     table("Posteriors", ("name", "tasks", "needs", "paper"), [(p.name, p.tasks, p.needs, p.paper) for p in POSTERIORS])

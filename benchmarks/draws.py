@@ -18,7 +18,8 @@ from torch import Tensor
 
 from bayesal.bench.config import SettledTraining
 from bayesal.bench.defaults import network_for
-from bayesal.bench.learners import POSTERIORS, learner_for
+from bayesal.bench.learners import learner_for
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.data.dataset import DataSet
 from bayesal.data.pool import Pool
 from bayesal.types import Inputs

@@ -24,7 +24,8 @@ from torch import Tensor
 from bayesal.acquisitions import bald, entropy
 from bayesal.bench.config import SettledConfig, configure
 from bayesal.bench.evaluation import calibration_error, class_metrics, ood_auroc
-from bayesal.bench.learners import POSTERIORS, learner_for
+from bayesal.bench.learners import learner_for
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.bench.protocol import settle
 from bayesal.bench.statistics import interval_of
 from bayesal.bench.tasks import Task, load_data, make_task

@@ -10,7 +10,7 @@ from pathlib import Path
 from nbformat import NotebookNode, v4, write
 
 from bayesal import methods
-from bayesal.bench.learners import POSTERIORS
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.cli import app
 
 TUTORIALS = sorted((Path(__file__).parent.parent / "tutorials").glob("[0-9]*.py"))
@@ -36,7 +36,7 @@ def _methods() -> str:
 
 
 def _posteriors() -> str:
-    rows = [(f"`{name}`", *facts) for name, *facts, _ in POSTERIORS]
+    rows = [(f"`{row.name}`", row.tasks, row.needs, row.paper) for row in POSTERIORS]
     pictures = "".join(f"### {row.name}\n\n![{row.name}](/_static/posteriors/{row.name}.png)\n\n" for row in POSTERIORS)
     return (
         _table(("posterior", "tasks", "needs", "paper"), rows) + f"\n## What they look like\n\n{LEGEND}\n\n{pictures}"

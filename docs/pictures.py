@@ -20,7 +20,8 @@ from torch.distributions import Categorical, Normal
 
 from bayesal.acquisitions import bald
 from bayesal.bench.config import SettledTraining
-from bayesal.bench.learners import POSTERIORS, learner_for
+from bayesal.bench.learners import learner_for
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.data.dataset import DataSet
 from bayesal.data.pool import Pool
 from bayesal.types import Posterior

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from inspect import Parameter, signature
 
-from bayesal.bench.learners import POSTERIORS
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.methods import describe, named
 from bayesal.strategies import Believing
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.defaults import PROTOCOL_SHAPE, point_shape
-from bayesal.bench.learners import POSTERIORS, check_network, check_posterior
+from bayesal.bench.learners import check_network, check_posterior
 from bayesal.bench.needs import check_needs, posterior_for, works_blind
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.bench.tasks import num_targets_of
 from bayesal.data.dataset import DataSet
 from bayesal.methods import describe, named

@@ -3,7 +3,6 @@
 Those that need Pyro, GPyTorch or BoTorch are imported when they are first asked for.
 """
 
-from bayesal.posteriors.twins import TwinsDropout as TwinsDropout
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from bayesal.posteriors.sum_product import SumProductNetwork as SumProductNetwor
 from bayesal.posteriors.swag import SWAG as SWAG
 from bayesal.posteriors.temporal import TemporalNetwork as TemporalNetwork
 from bayesal.posteriors.trained import TrainedNetwork as TrainedNetwork
+from bayesal.posteriors.twins import TwinsDropout as TwinsDropout
 from bayesal.posteriors.weight_walks.langevin import Langevin as Langevin
 from bayesal.posteriors.weight_walks.weight_moments import WeightMoments as WeightMoments
 

@@ -9,7 +9,8 @@ import torch
 
 from bayesal.bench.config import SettledTraining
 from bayesal.bench.defaults import network_for, point_shape
-from bayesal.bench.learners import POSTERIORS, learner_for
+from bayesal.bench.learners import learner_for
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.data.dataset import DataSet, Kind
 from bayesal.data.pool import Pool
 from bayesal.networks import MLP, MnistCNN, SmallCNN

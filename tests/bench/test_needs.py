@@ -3,8 +3,8 @@
 import pytest
 
 from bayesal.bench import needs
-from bayesal.bench.learners import POSTERIORS
 from bayesal.bench.needs import check_needs, fitting, posterior_for, works_blind
+from bayesal.bench.posteriors import POSTERIORS
 from bayesal.methods import Row, describe
 
 EVERY = tuple(row.name for row in POSTERIORS)
