@@ -137,6 +137,10 @@ def run(
         list[int] | None,
         typer.Option(help="A class nobody can label, in the pool only: asking for it costs an answer; repeatable."),
     ] = None,
+    distinct: Annotated[
+        float | None,
+        typer.Option(help="Set aside points that are this alike (cosine, 0 to 1) before a method chooses."),
+    ] = None,
     label_noise: Annotated[
         float | None, typer.Option(help="The share of answers that are wrong; initial and test labels are right.")
     ] = None,
@@ -189,6 +193,7 @@ def run(
         "rare": rare or None,
         "rare_share": rare_share,
         "strange": strange or None,
+        "distinct": distinct,
         "label_noise": label_noise,
         "repeat_answers": repeat_answers,
         "num_targets": targets,

@@ -74,6 +74,9 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     rare_share: float = Field(default=0.1, gt=0, lt=1)
     strange: tuple[int, ...] | None = Field(default=None, min_length=1)
     """Classes that nobody can label: they are in the pool only, and asking for one costs an answer."""
+    distinct: float | None = Field(default=None, gt=0, le=1)
+    """Near duplicates are set aside before any method chooses, the baseline too: points whose inputs have at least this
+    cosine similarity with a labelled one or another."""
     label_noise: float | None = Field(default=None, gt=0, lt=1)
     """The probability that an answer of the oracle is another class, drawn evenly."""
     repeat_answers: int = Field(default=1, ge=1)

@@ -21,12 +21,11 @@ import bayesal
 from bayesal.bench.config import SettledConfig
 from bayesal.bench.folder import study_folder
 from bayesal.bench.learners import learner_of
-from bayesal.bench.named import around, method_for, start_for
+from bayesal.bench.named import around, looks_at_nothing, method_for, start_for
 from bayesal.bench.results import ANSWERS, ASKED, COSTS, MEASURED, NO_LABEL, Outcome
 from bayesal.bench.tasks import Task, make_task
 from bayesal.loop.ledger import Ledger
 from bayesal.loop.rounds import Round
-from bayesal.strategies import Blind
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "pyarrow")
@@ -65,7 +64,7 @@ def _first_asked(config: SettledConfig, labels: list[dict[str, Any]]) -> list[An
 
 def _shown(line: dict[str, Any], chooser: Any) -> dict[str, Any]:
     """Picks of a method that looked at nothing have no scores to show."""
-    scores = {"score": None, "gain": None} if isinstance(chooser, Blind) else {}
+    scores = {"score": None, "gain": None} if looks_at_nothing(chooser) else {}
     return {**line, "label": NO_LABEL if line["label"] is None else line["label"], **scores}
 
 

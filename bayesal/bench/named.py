@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bayesal.bench.config import RunConfig
 from bayesal.bench.tasks import Task
 from bayesal.methods import named
-from bayesal.strategies import Strategy
+from bayesal.strategies import Blind, Distinct, Strategy
 from bayesal.types import Id, Label
 
 
@@ -57,6 +57,16 @@ def method_for(config: RunConfig, name: str, around: Around | None = None) -> St
 
     A ``module:name`` of the user's may be a strategy, or a function that makes one when called without arguments.
     """
+    strategy = _method_for(config, name, around)
+    return strategy if config.distinct is None else Distinct(strategy, similarity=config.distinct)
+
+
+def looks_at_nothing(strategy: Strategy[Any]) -> bool:
+    """Whether its picks have no scores."""
+    return isinstance(strategy.then if isinstance(strategy, Distinct) else strategy, Blind)
+
+
+def _method_for(config: RunConfig, name: str, around: Around | None) -> Strategy[Any]:
     made: Any = named(name)
     settings = {
         "num_hypotheses": config.num_hypotheses,

@@ -140,3 +140,12 @@ def test_a_majority_of_annotators_is_right_more_often_and_costs_their_answers(tm
     measured = thrice.results[thrice.results["seconds_learn"].notna()]
     assert 126 < measured["answers"].max() <= 130 == thrice.results["answers"].max()
     assert thrice.results["labels"].max() < 70
+
+
+def test_near_duplicates_are_not_asked_for_by_any_method(tmp_path: Path):
+    copies = {"repeat": 4, "noise": 0.01, "pool_size": 60, "budget": 30, "batch_size": 10}
+    for similarity, alike in ((None, True), (0.98, False)):
+        outcome = run(tmp_path / str(similarity), distinct=similarity, **copies)
+        asked = [i.split("#")[0] for i in outcome.labels["id"][outcome.labels["method"] == "bald"]]
+        assert (len(set(asked[:20])) < 20) == alike
+        assert outcome.labels[outcome.labels["method"] == "random"]["score"].isna().all()
