@@ -54,7 +54,7 @@ COMMON: dict[str, Any] = {
     "test_size": 5000,
     "initial": 20,
     "batch_size": 40,
-    "budget": 220,
+    "budget": 140,
     "num_hypotheses": 20,
     "test_hypotheses": 10,
     "validation": 200,
