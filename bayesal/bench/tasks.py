@@ -151,15 +151,20 @@ def _held_out(config: SettledConfig, data: DataSet, order: np.ndarray) -> tuple[
 
 
 def _without_most(config: SettledConfig, data: DataSet, points: np.ndarray) -> np.ndarray:
-    """Only the first ``rare_share`` of each rare class."""
+    """Only the first ``rare_share`` of each rare class, spread evenly over the others: the pool may be cut."""
     if config.rare is None:
         return points
     assert data.labels is not None
-    labels, kept = data.labels.numpy()[points], np.ones(len(points), dtype=bool)
+    labels = data.labels.numpy()[points]
+    turn = np.full(len(points), np.inf)  # from 0 to 1, each point's place among those that are kept of its kind
     for value in config.rare:
         here = np.flatnonzero(labels == value)
-        kept[here[round(config.rare_share * len(here)) :]] = False
-    return points[kept]
+        here = here[: round(config.rare_share * len(here))]
+        turn[here] = np.arange(len(here)) / max(1, len(here))
+    common = np.flatnonzero(~np.isin(labels, config.rare))
+    turn[common] = np.arange(len(common)) / max(1, len(common))
+    order = np.argsort(turn, kind="stable")
+    return points[order[np.isfinite(turn[order])]]
 
 
 def _initial(data: DataSet, rest: np.ndarray, size: int) -> np.ndarray:

@@ -141,3 +141,12 @@ def test_a_part_of_a_shifted_pool_has_its_share_of_relevant_points():
     task = make_task(settled(relevant=[1, 7], validation=30, pool_size=400), 0)
     counts = Counter(task.answers[i] for i in task.pool.ids.tolist())
     assert 0.1 < (counts[0] + counts[1]) / 400 < 0.3
+
+
+def test_a_pool_that_is_cut_keeps_the_share_of_rare_classes():
+    rare = {"rare": [0, 1, 2, 3, 4], "rare_share": 0.1, "initial": 20}
+    task = make_task(settled(**rare, pool_size=320), 0)
+    open_ = [task.answers[i] for i in task.pool.unlabelled.tolist()]
+    share = sum(label < 5 for label in open_) / len(open_)
+    assert len(open_) == 300
+    assert 0.05 < share < 0.13
