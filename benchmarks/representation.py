@@ -5,7 +5,8 @@ Runs of ``bayesal run``, with one small network for all, and tables of what they
 * ``families``: every method against random and entropy. Methods with a training of their own are compared with random
   under the same training, whose own effect is told too.
 * ``cold-start``: the first labels chosen by TypiClust, ProbCover or k-means, at 1, 2 and 5 a class, against random.
-* ``imbalance``: how evenly batches spread over classes of which some are rare in the pool.
+* ``imbalance``: how evenly batches spread over classes of which some are rare in the pool (entropy of the shares of
+  classes over ln 10).
 * ``strangers``: how many points of no class at all are bought.
 
 What is in ``--out`` already is not run again. Intervals are Student's over seeds, 95 %, paired.
@@ -49,7 +50,6 @@ AWARE = ("poal", "typiclust", "entropy")
 RARE, STRANGE = [5, 6, 7, 8, 9], [6, 7, 8, 9]
 ACCURACY = METRICS[0]
 COMMON: dict[str, Any] = {
-    "network": "benchmarks.networks:small_cnn",
     "pool_size": 3000,
     "test_size": 5000,
     "initial": 20,
@@ -61,6 +61,7 @@ COMMON: dict[str, Any] = {
     "training": {"epochs": 20, "epoch_size": 1024},
 }
 SMALL: dict[str, Any] = {"smoke": True, "seeds": 2, "network": None, "validation": 0}
+"""Of digits, whose images are too small for the network."""
 
 
 def main() -> None:
@@ -93,7 +94,8 @@ class Runs:
     def run(self, name: str, data: str, methods: Sequence[str], **settings: Any) -> Outcome:
         """The experiment of this name: run, or gone on with, or read."""
         small = SMALL if self.smoke else {}
-        given = {**COMMON, **self.seeds, **settings, **small}
+        network = {"network": "benchmarks.networks:small_cnn"} if data.endswith("mnist") else {"pool_size": None}
+        given = {**COMMON, **network, **self.seeds, **settings, **small}
         wanted = {"data": data, "methods": list(methods), "out": str(self.out / data / name), **given}
         return run_experiment(configure({k: v for k, v in wanted.items() if v is not None}), Console(stderr=True))[0]
 
@@ -134,10 +136,10 @@ def cold_start(runs: Runs, data: str) -> Iterable[str]:
 def imbalance(runs: Runs, data: str) -> Iterable[str]:
     """Half of the classes are rare in the pool."""
     outcome = runs.run("rare", data, BALANCED, rare=RARE, rare_share=0.1)
-    yield "| method | evenness of its labels | against entropy | of rare classes, % | accuracy | against entropy |"
+    yield "| method | evenness of a batch | against entropy | of rare classes, % | accuracy | against entropy |"
     yield "|---|---|---|---|---|---|"
     labels = {method: list(asked(outcome, method)) for method in (*BALANCED, "random")}
-    even = {method: np.array([evenness(some) for some in own]) for method, own in labels.items()}
+    even = {method: np.array(list(evenness_of_batches(outcome, method))) for method in labels}
     for method, own in labels.items():
         rare = float(np.mean([np.isin(some, RARE).mean() for some in own]))
         accuracy, other = means(outcome, method), means(outcome, "entropy")
@@ -153,8 +155,8 @@ def imbalance(runs: Runs, data: str) -> Iterable[str]:
 
 def strangers(runs: Runs, data: str) -> Iterable[str]:
     """Four classes are nobody's: their points cost a question and teach nothing."""
-    own = {"network": "benchmarks.networks:small_cnn_of_six", "budget": 220}
-    outcome = runs.run("strange", data, AWARE, strange=STRANGE, **own)
+    own = {"network": "benchmarks.networks:small_cnn_of_six"} if data.endswith("mnist") else {}
+    outcome = runs.run("strange", data, AWARE, strange=STRANGE, budget=220, **own)
     yield "| method | strangers of the questions, % | against entropy | accuracy | against entropy | at the end |"
     yield "|---|---|---|---|---|---|"
     labels = {method: list(asked(outcome, method)) for method in (*AWARE, "random")}
@@ -186,6 +188,14 @@ def asked(outcome: Outcome, method: str) -> Iterable[Int[np.ndarray, "Q"]]:
     """What each seed's questions were answered."""
     for seed in outcome.seeds:
         yield numbers(rows_of(outcome.labels, method, seed), "label").astype(np.int64)
+
+
+def evenness_of_batches(outcome: Outcome, method: str) -> Iterable[float]:
+    """Each seed's mean over its batches."""
+    for seed in outcome.seeds:
+        own = rows_of(outcome.labels, method, seed)
+        labels, rounds = numbers(own, "label").astype(np.int64), numbers(own, "round")
+        yield float(np.mean([evenness(labels[rounds == number]) for number in np.unique(rounds)]))
 
 
 def evenness(labels: Int[np.ndarray, "Q"], num_classes: int = 10) -> float:
