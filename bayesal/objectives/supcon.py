@@ -12,7 +12,7 @@ def supcon(
     temperature: float | int = 0.07,
     base_temperature: float | int | None = None,
 ) -> Float[Tensor, "N *V"]:
-    """l_i = -(1/|P(i)|) Σ_{p ∈ P(i)} [z_i·z_p / T - ln Σ_{a ∈ A(i)} exp(z_i·z_a / T)] in nats, for every anchor i.
+    """l_i = -mean_{p ∈ P(i)} [z_i·z_p / T - ln Σ_{a ∈ A(i)} exp(z_i·z_a / T)] in nats, for every anchor i.
 
     Supervised contrastive learning (Khosla et al., NeurIPS 2020), as SCAL takes it (Krishnan et al., 2021). z are the
     ``features``, each divided by its length: ``N D``, or ``N V D`` for V views of each point. A(i) are all others among

@@ -31,7 +31,7 @@ class Covering:
 
 @dataclass(frozen=True)
 class ProbCover:
-    """gain(n | S) = |{m : ‖x_m - x_n‖ < δ, and no s ∈ S has ‖x_m - x_s‖ < δ}|, the rows that x_n covers first.
+    """gain(n | S) = how many m have ‖x_m - x_n‖ < δ while no s ∈ S has ‖x_m - x_s‖ < δ: the rows that x_n covers first.
 
     Greedy maximum coverage (Yehuda, Dekel, Hacohen and Weinshall, NeurIPS 2022), at least 1 - 1/e of the best; labelled
     rows are ``given``. Rows are features ``N D``, or whatever ``kernel`` reads, where δ is a distance in the kernel.
