@@ -37,10 +37,11 @@ class DensityKCenter:
     DACS (Kim and Shin, KDD 2022). The density of a row is minus the mean squared distance to its k ``neighbours``,
     "exact" or by angular hashes ("lsh"; ``buckets``, ``chunk``, ``rounds`` are those of
     :func:`~bayesal.numerics.hashing.hashed_mean_squared_distances`). Natural breaks of the densities make H ``groups``,
-    and b_h rows are picked of each, b = B softmax((1 - n_h / N) / τ), n_h its size and τ the ``temperature``, within what it has
-    (:func:`~bayesal.selection.group_shares.group_shares`). Groups come one after the other, the sparsest first; in each
-    the row farthest from all that is known or taken, in any group, is next (ties: the lowest). Where no row is known a
-    group starts with its sparsest row; before anything is taken the gain is the mean squared distance to neighbours.
+    and b_h rows are picked of each, b = B softmax((1 - n_h / N) / τ), n_h its size and τ the ``temperature``, within
+    what it has (:func:`~bayesal.selection.group_shares.group_shares`). Groups come one after the other, the sparsest
+    first; in each the row farthest from all that is known or taken, in any group, is next (ties: the lowest). Where no
+    row is known a group starts with its sparsest row; before anything is taken the gain is the mean squared distance to
+    neighbours.
 
     Rows are features ``N D``; the paper's have length 1. With one group, and rows that are known, it is
     :class:`~bayesal.selection.k_center.KCenter`. Groups that are taken whole, fewer groups or neighbours than asked
