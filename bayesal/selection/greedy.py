@@ -1,7 +1,7 @@
 """Greedy growth of a batch: the one loop, and the one mask, of every rule that picks one point at a time."""
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -56,10 +56,11 @@ def grow(
     positions: list[int] = []
     gains: list[float] = []
     total = 0.0
+    lazy = isinstance(rule, LazyRule)  # asked once: of a protocol it takes a while
     for step in range(_size(rule, batch_size, len(rows))):
         if step > 0:
             state = rule.take(state, rows[positions[-1:]])
-        position, gain = _best(rule, state, open_, alone if step == 0 else None)
+        position, gain = _best(rule, state, open_, alone if step == 0 else None, lazy=lazy)
         open_[position] = False
         gain = min(gain, limit - total)
         total += gain
@@ -104,11 +105,11 @@ def _pruned(
 
 
 def _best(
-    rule: GreedyRule[State], state: State, open_: Bool[Tensor, "N"], gains: Float[Tensor, "N"] | None
+    rule: Any, state: Any, open_: Bool[Tensor, "N"], gains: Float[Tensor, "N"] | None, *, lazy: bool
 ) -> tuple[int, float]:
     if gains is not None:
         _check_numbers(gains)
-    if not isinstance(rule, LazyRule):
+    if not lazy:
         return _largest(rule.gains(state) if gains is None else gains, open_)
     position, gain = rule.best(state, open_)
     if math.isnan(gain):

@@ -93,7 +93,7 @@ def _moved_on(nearest: Nearest, generator: Generator, steps: int) -> Seeding:
 def _drawn(nearest: Nearest, open_: Bool[Tensor, "N"], generator: Generator) -> tuple[int, float]:
     """Rejection sampling: rows proposed in proportion to bounds, until one is accepted."""
     if bool(nearest.squared.max() == torch.inf):
-        nearest.up_to_date()
+        nearest.bounded()
     while True:
         bounds = nearest.squared.masked_fill(~open_, 0)
         heights = bounds.cpu().cumsum(0)

@@ -57,6 +57,15 @@ class Nearest:
         squared, centre, seen = self.squared.clone(), self.centre.clone(), self.seen.clone()
         return replace(self, growing=growing, squared=squared, centre=centre, seen=seen)
 
+    def bounded(self) -> None:
+        """Where no row was compared yet: upper bounds of the distances to all that are taken, by the screen alone."""
+        missed = self.rows.of_parts(tuple(part.rows for part in self.growing))
+        for some in blocks(len(self.rows), self.taken, PAIRS):
+            self.squared[some] = self.rows.at_most(some, missed)
+        if not bool(self.squared.max() < torch.inf):
+            self.squared.fill_(torch.inf)
+            self.up_to_date()
+
     def up_to_date(self) -> "Nearest":
         """The same, after every row was compared with all that are taken."""
         if len(self.rows):

@@ -101,7 +101,7 @@ BADGE = Subject(
     title="BADGE",
     build=build,
     small={"N": 200, "D": 16, "C": 4, "B": 10},
-    settings=[Setting(SIZE, goals={STYLE: 1.5, SCIKIT: 30})],
+    settings=[Setting(SIZE, goals={FACTORED: 1.5, SCIKIT: 30})],
     base=SIZE,
     growth={"N": (5_000, 10_000, 20_000), "D": (128, 256, 512), "C": (10, 30, 100), "B": (50, 100, 200)},
 )

@@ -58,6 +58,13 @@ class Measured(ABC):
     ) -> Float[Tensor, "k"]:
         """The squared distance of each pair, in float64; of a row and its copy, 0."""
 
+    def at_most(self, where: Where, others: "Measured") -> Float[Tensor, "n"]:
+        """Upper bounds of the squared distance from some rows to the closest other, by the screen alone."""
+        lowest, closest = self.screened(where, others).min(1)
+        own = self.own[where].double()
+        above = 2 * self.rounding * (others.own[closest] + own)
+        return (lowest + own).add_(above).mul_(self.scale**2).clamp_min_(0)
+
     def of_parts(self: Kind, parts: tuple[Shaped[Tensor, "P ..."], ...]) -> Kind:
         """Other rows in the same coordinates."""
         return replace(self, parts=parts)
