@@ -1,6 +1,5 @@
 """Learning with Barlow Twins: features that stay as they are when a point is seen a little differently."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from bayesal.learning.augment import augment_for
 from bayesal.learning.examples import Examples
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.minimise import minimise
-from bayesal.learning.recipe import Prepared, prepare, printed
+from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
 from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Training
 from bayesal.learning.unlabelled import Unlabelled
@@ -69,10 +68,7 @@ class BarlowTwins:
         return printed(self)
 
     def __post_init__(self) -> None:
-        for name in ("strength", "redundancy"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be a number of at least 0, but it is {value}")
+        check_weights(self, "strength", "redundancy")
         if self.num_points < 2:
             raise ValueError(f"features are correlated over at least 2 points, but num_points is {self.num_points}")
 

@@ -13,7 +13,7 @@ from bayesal.learning.examples import Examples
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.minimise import minimise
 from bayesal.learning.projected import Projected, Projections, SupConLoss, projection_of
-from bayesal.learning.recipe import Prepared, prepare, printed
+from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
 from bayesal.learning.streams import Streams
 from bayesal.learning.training import Fit, Training
 from bayesal.likelihoods import Likelihood
@@ -57,8 +57,7 @@ class Contrastive:
         return printed(self)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength < math.inf:
-            raise ValueError(f"strength must be a number of at least 0, but it is {self.strength}")
+        check_weights(self, "strength")
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"temperature must be positive, but it is {self.temperature}")
         if self.projection is not None and self.projection < 1:

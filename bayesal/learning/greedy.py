@@ -13,7 +13,7 @@ from bayesal.data.pool import Pool
 from bayesal.learning.examples import Examples
 from bayesal.learning.losses import BinaryCrossEntropy, CrossEntropy, GaussianLoss, Loss, SquaredLoss
 from bayesal.learning.minimise import minimise
-from bayesal.learning.recipe import prepare, printed
+from bayesal.learning.recipe import check_weights, prepare, printed
 from bayesal.learning.soft import SoftCrossEntropy
 from bayesal.learning.streams import Streams
 from bayesal.learning.training import Training
@@ -64,9 +64,7 @@ class Greedy:
     def __post_init__(self) -> None:
         if self.num_members < 2:
             raise ValueError(f"an ensemble needs at least 2 members to disagree, but num_members is {self.num_members}")
-        for name in ("strength", "spread"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a number of at least 0, but it is {getattr(self, name)}")
+        check_weights(self, "strength", "spread")
         check_divergence(self.divergence)
 
     def __call__(self, pool: Pool, generator: Generator, /) -> Any:

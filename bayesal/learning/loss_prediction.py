@@ -11,7 +11,7 @@ from bayesal.data.pool import Pool
 from bayesal.learning.examples import Examples
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.minimise import minimise
-from bayesal.learning.recipe import Prepared, prepare, printed
+from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
 from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Training
 from bayesal.networks.loss_module import LossModule, LossPredictor
@@ -52,8 +52,7 @@ class LossPrediction:
         return printed(self)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.weight < float("inf"):
-            raise ValueError(f"weight must be a number of at least 0, but it is {self.weight}")
+        check_weights(self, "weight")
         if not 0 <= self.joint_share <= 1:
             raise ValueError(f"joint_share is a share of the epochs, from 0 to 1, but it is {self.joint_share}")
         if self.num_stages < 1 or self.width < 1:

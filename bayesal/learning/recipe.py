@@ -1,5 +1,6 @@
 """From a pool's labels to trained networks: what the ready-made learners have in common."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -142,6 +143,14 @@ def printed(learner: Any) -> str:
     if learner.validation is None:
         return text
     return text.replace("validation=None", f"validation={len(learner.validation[0])} points", 1)
+
+
+def check_weights(learner: Any, *names: str) -> None:
+    """Raises ValueError for the first of these settings that is neither None nor a finite number of at least 0."""
+    for name in names:
+        value = getattr(learner, name)
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be a number of at least 0, but it is {value}")
 
 
 def _built(make: Callable[[], nn.Module], stream: Streams) -> nn.Module:

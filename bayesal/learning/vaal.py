@@ -11,7 +11,7 @@ from bayesal.data.pool import Pool
 from bayesal.learning.loss_prediction import behind
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.minimise import minimise
-from bayesal.learning.recipe import prepare, printed
+from bayesal.learning.recipe import check_weights, prepare, printed
 from bayesal.learning.streams import Streams
 from bayesal.learning.training import Training
 from bayesal.learning.unfamiliar import train_unfamiliar
@@ -59,9 +59,7 @@ class VAAL:
         return printed(self)
 
     def __post_init__(self) -> None:
-        for name in ("beta", "fooling"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a number of at least 0, but it is {getattr(self, name)}")
+        check_weights(self, "beta", "fooling")
         if self.vae_steps < 1:
             raise ValueError(f"vae_steps must be at least 1, but it is {self.vae_steps}")
         if self.reduction not in REDUCTIONS:

@@ -15,7 +15,7 @@ from bayesal.learning.examples import Examples
 from bayesal.learning.loss_prediction import behind
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.minimise import minimise
-from bayesal.learning.recipe import Prepared, prepare, printed
+from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
 from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Training
 from bayesal.learning.unlabelled import Unlabelled
@@ -61,10 +61,7 @@ class WAAL:
         return printed(self)
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "gamma", "penalty", "critic_weight"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < float("inf"):
-                raise ValueError(f"{name} must be a number of at least 0, but it is {value}")
+        check_weights(self, "alpha", "gamma", "penalty", "critic_weight")
         if not 0 < self.critic_rate < float("inf"):
             raise ValueError(f"critic_rate must be a positive number, but it is {self.critic_rate}")
         if not isinstance(self.loss, CrossEntropy):

@@ -10,10 +10,11 @@ from bayesal.posteriors.dropout_masks.masked import DropoutHypotheses
 from bayesal.posteriors.frozen import frozen_copy
 from bayesal.posteriors.network import finite
 from bayesal.posteriors.points import Points
+from bayesal.posteriors.trained import ShowsNetwork
 from bayesal.types import Inputs
 
 
-class JudgedNetwork:
+class JudgedNetwork(ShowsNetwork):
     """``belief`` in all that a belief does, with a learned score of its own (``Judges``).
 
     ``judge_network``: the judge, ``N ...`` inputs as the pool gives them to N numbers, larger for points worth more; a
@@ -22,6 +23,7 @@ class JudgedNetwork:
 
     def __init__(self, belief: MCDropout, judge_network: nn.Module, *, judged_by: str = "") -> None:
         self.belief = belief
+        self._trained = belief._trained
         self.judge_network = frozen_copy(judge_network)
         self.judged_by = judged_by
 
@@ -56,16 +58,3 @@ class JudgedNetwork:
         """The network's parameters and buffers by name, and those of the judge as ``judge.name``; not copies."""
         judge = {f"judge.{name}": value for name, value in self.judge_network.state_dict().items()}
         return {**self.belief.state, **judge}
-
-    @property
-    def trainable(self) -> frozenset[str]:
-        """The names of the network's parameters that are learned (see ``TrainedNetwork``)."""
-        return self.belief.trainable
-
-    def forward(self, state: dict[str, Tensor], inputs: Inputs, /) -> Float[Tensor, "N C ..."]:
-        """The network without dropout: logits, or the means of amounts; the judge is not asked."""
-        return self.belief.forward(state, inputs)
-
-    def embed(self, inputs: Inputs, /) -> Float[Tensor, "N D"]:
-        """The inputs of the last linear layer, without dropout."""
-        return self.belief.embed(inputs)

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
-from bayesal.strategies.contract import Strategy, check_batch, named, unpacking
+from bayesal.strategies.contract import Strategy, check_batch, named, seen_beside
 from bayesal.types import Selection
 from bayesal.views.view import View
 
@@ -34,10 +34,7 @@ class Clustered:
         ids = pool.unlabelled
         check_batch(batch_size, len(ids))
         with torch.no_grad():
-            look = self.view(belief, pool, generator=generator)
-            unpack = unpacking(look)
-            known = unpack(pool.scan(look, pool.labelled, what="looking at what is labelled"))
-            rows = unpack(pool.scan(look, ids, what="looking at the pool"))
+            known, rows = seen_beside(self.view(belief, pool, generator=generator), pool)
         return named(self.rule.select(rows, batch_size, given=known, generator=generator), ids)
 
 

@@ -47,6 +47,13 @@ def unpacking(look: Look) -> Callable[[Tensor], Any]:
     return look.unpack if isinstance(look, UnpackingLook) else lambda rows: rows
 
 
+def seen_beside(look: Look, pool: Pool, *, what: str = "looking at the pool") -> tuple[Any, Any]:
+    """What a look shows of what is labelled and of what may be chosen, as a rule wants it."""
+    unpack = unpacking(look)
+    known = unpack(pool.scan(look, pool.labelled, what="looking at what is labelled"))
+    return known, unpack(pool.scan(look, pool.unlabelled, what=what))
+
+
 def grown(rule: GreedyRule[Any], rows: Tensor, ids: np.ndarray, batch_size: int, *, generator: Generator) -> Selection:
     """``grow``, by the ids of the rows."""
     return named(grow(rule, rows, batch_size, generator=generator), ids)

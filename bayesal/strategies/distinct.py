@@ -9,7 +9,7 @@ from torch import Generator
 from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
 from bayesal.selection.distinct import distinct
-from bayesal.strategies.contract import Strategy, check_batch
+from bayesal.strategies.contract import Strategy, check_batch, seen_beside
 from bayesal.strategies.shortlisted import positions_among
 from bayesal.types import Selection
 from bayesal.views.inputs import Inputs
@@ -37,8 +37,7 @@ class Distinct:
         check_batch(batch_size, len(ids))
         with torch.no_grad():
             look = self.view(belief, pool, generator=generator)
-            known = pool.scan(look, pool.labelled, what="looking at what is labelled")
-            rows = pool.scan(look, ids, what="looking for near duplicates")
+            known, rows = seen_beside(look, pool, what="looking for near duplicates")
         kept = distinct(rows, known, self.similarity).cpu().numpy()
         size = min(batch_size, int(kept.sum()))
         chosen = self.then(belief, pool.only(ids[kept]), size, generator=generator)

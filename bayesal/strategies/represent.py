@@ -11,7 +11,7 @@ from bayesal.data.pool import Pool
 from bayesal.recipe import recipe
 from bayesal.representations import Represented, Transform
 from bayesal.selection.greedy import grow
-from bayesal.strategies.contract import check_batch, named, unpacking
+from bayesal.strategies.contract import check_batch, named, seen_beside
 from bayesal.types import BesideRule, GreedyRule, Selection
 from bayesal.views.networks import predictions_at_one
 from bayesal.views.view import View
@@ -52,9 +52,7 @@ class Represent:
         """The rows of the pool, and the kernel between them, after all transformations."""
         with torch.no_grad():
             look = self.base(belief, pool, generator=generator)
-            unpack = unpacking(look)
-            known = unpack(pool.scan(look, pool.labelled, what="looking at what is labelled"))
-            rows = unpack(pool.scan(look, pool.unlabelled, what="looking at the pool"))
+            known, rows = seen_beside(look, pool)
             seen = Represented(known, rows, getattr(look, "kernel", None), _labels(belief, pool))
             for transform in self.transforms:
                 seen = transform(seen, generator=generator)
