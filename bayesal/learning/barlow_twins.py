@@ -1,7 +1,6 @@
 """Learning with Barlow Twins: features that stay as they are when a point is seen a little differently."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +18,9 @@ from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
 from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Training
 from bayesal.learning.unlabelled import Unlabelled
-from bayesal.networks.features import head_of, outputs_and_features
+from bayesal.networks.last_layer import last_layer, outputs_and_features
 from bayesal.networks.projector import Projector
+from bayesal.numerics.modes import evaluating
 from bayesal.objectives.barlow import WEIGHT, barlow_twins
 
 
@@ -93,9 +93,11 @@ class BarlowTwins:
 
     def _twins(self, pool: Pool, ready: Prepared, own: Streams) -> "Twins":
         network, points = ready.networks[0], ready.examples.inputs
-        head = head_of(network, points[:2])
+        head = last_layer(network, points[:2])
+        layer = network.get_submodule(head)
+        assert isinstance(layer, nn.Linear)
         with seeded(own.initialisation):
-            projector = Projector(head.in_features, self.widths).to(head.weight.device, head.weight.dtype)
+            projector = Projector(layer.in_features, self.widths).to(layer.weight.device, layer.weight.dtype)
         others = Unlabelled(pool, ready, max(1, self.num_points - self.training.batch_size), own.order)
         augment = augment_for(points) if self.augment is None else self.augment
         return Twins(network, head, projector, self, augment, others, Generator().manual_seed(own.noise))
@@ -107,7 +109,7 @@ class Twins(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        head: nn.Linear,
+        head: str,
         projector: Projector,
         settings: BarlowTwins,
         augment: Callable[[Tensor, Generator], Tensor],
@@ -117,7 +119,7 @@ class Twins(nn.Module):
         super().__init__()
         self.network = network
         self.projector = projector
-        self._head = [head]  # no second owner of its weights
+        self._head = head
         self._settings = settings
         self._augment = augment
         self._others = others
@@ -145,19 +147,6 @@ class Twins(nn.Module):
         return barlow_twins(first, second, weight=self._settings.redundancy)
 
     def _projected(self, view: Tensor) -> Tensor:
-        with without_dropout(self.network):
-            _, features = outputs_and_features(self.network, self._head[0], view)
+        with evaluating(self.network, _DropoutNd):
+            _, features = outputs_and_features(self.network, self._head, view)
         return self.projector(features)
-
-
-@contextmanager
-def without_dropout(network: nn.Module) -> Iterator[None]:
-    """Inside, its dropout layers let everything through, in whatever mode the network is."""
-    dropped = [module for module in network.modules() if isinstance(module, _DropoutNd) and module.training]
-    for module in dropped:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in dropped:
-            module.training = True

@@ -17,7 +17,7 @@ from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
 from bayesal.learning.streams import Streams
 from bayesal.learning.training import Fit, Training
 from bayesal.likelihoods import Likelihood
-from bayesal.networks.features import head_of
+from bayesal.networks.last_layer import last_layer
 from bayesal.objectives.supcon import supcon
 
 
@@ -91,7 +91,7 @@ class Contrastive:
     def _in_stages(self, ready: Prepared, projections: Projections, streams: Streams, second: Streams) -> list[Fit]:
         network = ready.networks[0]
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        of_head = {id(parameter) for parameter in projections.head.parameters()}
+        of_head = {id(parameter) for parameter in network.get_submodule(projections.head).parameters()}
         _freeze(trained, lambda parameter: id(parameter) in of_head)
         self._trained(projections, SupConLoss(self.temperature), ready._replace(validation=None), streams)
         _freeze(trained, lambda parameter: id(parameter) not in of_head)
@@ -115,9 +115,10 @@ class Contrastive:
 
     def _projections(self, ready: Prepared, own: Streams) -> Projections:
         points, network = ready.examples.inputs, ready.networks[0]
-        head = head_of(network, points[:2])
+        head = last_layer(network, points[:2])
+        projection = projection_of(network.get_submodule(head), self.projection, own.initialisation)
         augment = augment_for(points) if self.augment is None else self.augment
-        return Projections(network, head, projection_of(head, self.projection, own.initialisation), augment, own.order)
+        return Projections(network, head, projection, augment, own.order)
 
 
 def _freeze(parameters: list[nn.Parameter], frozen: Callable[[nn.Parameter], bool]) -> None:

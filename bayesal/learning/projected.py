@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from bayesal.learning.losses import CrossEntropy
 from bayesal.learning.streams import seeded
-from bayesal.networks.features import outputs_and_features
+from bayesal.networks.last_layer import outputs_and_features
 from bayesal.objectives.supcon import supcon
 
 
@@ -19,7 +19,7 @@ class Projections(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        head: nn.Linear,
+        head: str,
         projection: nn.Module,
         augment: Callable[[Tensor, Generator], Tensor],
         seed: int,
@@ -49,11 +49,12 @@ class Projected(nn.Module):
         return self.network(points)
 
 
-def projection_of(head: nn.Linear, width: int | None, seed: int) -> nn.Module:
+def projection_of(head: nn.Module, width: int | None, seed: int) -> nn.Module:
     """From features to ``width`` numbers by a linear map, ReLU and a linear map; the features themselves for None."""
     if width is None:
         return nn.Identity()
     like = head.weight
+    assert isinstance(like, Tensor)
     with seeded(seed):
         layers = nn.Sequential(nn.Linear(like.shape[1], like.shape[1]), nn.ReLU(), nn.Linear(like.shape[1], width))
     return layers.to(like.device, like.dtype)

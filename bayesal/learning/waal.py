@@ -1,29 +1,22 @@
 """Learning of labelled and unlabelled points: a critic tells their features apart, and the features are to hide it."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
-from torch.optim import Adam
 
 from bayesal.data.pool import Pool
-from bayesal.learning.examples import Examples
+from bayesal.learning.critic import Game, Uncertain
 from bayesal.learning.loss_prediction import behind
 from bayesal.learning.losses import CrossEntropy, Loss
 from bayesal.learning.minimise import minimise
-from bayesal.learning.recipe import Prepared, check_weights, prepare, printed
+from bayesal.learning.recipe import check_weights, prepare, printed
 from bayesal.learning.streams import Streams, seeded
 from bayesal.learning.training import Training
 from bayesal.learning.unlabelled import Unlabelled
+from bayesal.networks.last_layer import inputs_of, last_layer
 from bayesal.networks.mlp import MLP
-from bayesal.networks.stages import head_of, inputs_of
-from bayesal.networks.trunk import split_head
-from bayesal.objectives.adversarial import between, critic_difference, gradient_penalty, waal_score
-from bayesal.objectives.function_norm import evaluating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,42 +69,21 @@ class WAAL:
         ready = prepare(self, pool, [stream])
         network, points = ready.networks[0], ready.examples.inputs
         with seeded(own.noise):
-            width = split_head(network, points[:2])[1].in_features
-            head = head_of(network, points[:2])
-        critic = self._critic(width, ready, own)
+            layer = last_layer(network, points[:2])
         unlabelled = Unlabelled(pool, ready, self.training.batch_size, own.order)
-        gamma = len(points) / max(1, len(unlabelled)) if self.gamma is None else self.gamma
-        shares = Generator().manual_seed(own.noise)
-        optimiser = Adam(critic.parameters(), lr=self.critic_rate)
-        batches: list[Tensor] = []  # the labelled and the unlabelled points of the step
-        patience = self.training.patience
-        states: deque[dict[str, Tensor]] = deque(maxlen=None if patience is None else patience + 1)
-
-        with inputs_of(network, head) as seen:
-
-            def adversary(_: nn.Module, batch: Examples) -> Tensor:
-                if not len(unlabelled):
-                    return points.new_zeros(())
-                labelled, others = seen[head], unlabelled.next()
-                network(others)
-                batches[:] = [batch.inputs, others]
-                return self.alpha * critic_difference(critic(seen[head]), critic(labelled), gamma=gamma)
-
-            def criticise(_: nn.Module) -> None:
-                if not len(unlabelled):
-                    return
-                labelled, others = (self._features(network, head, seen, part) for part in batches)
-                count = min(len(labelled), len(others))
-                drawn = torch.rand(count, generator=shares, dtype=labelled.dtype).to(labelled.device)
-                slopes = gradient_penalty(critic, between(others, labelled, drawn))
-                difference = critic_difference(critic(others), critic(labelled), gamma=gamma)
-                optimiser.zero_grad()
-                (self.penalty * slopes - difference).backward()
-                optimiser.step()
-
-            def keep(_: nn.Module, epoch: int) -> None:
-                states.append({name: value.clone() for name, value in critic.state_dict().items()})
-
+        with inputs_of(network, layer) as seen:
+            game = Game(
+                self._critic(network.get_submodule(layer), own),
+                layer,
+                seen,
+                unlabelled,
+                alpha=self.alpha,
+                gamma=len(points) / max(1, len(unlabelled)) if self.gamma is None else self.gamma,
+                slopes=self.penalty,
+                rate=self.critic_rate,
+                patience=self.training.patience,
+                generator=Generator().manual_seed(own.noise),
+            )
             fits = minimise(
                 [network],
                 ready.loss,
@@ -119,40 +91,17 @@ class WAAL:
                 streams=[stream],
                 training=self.training,
                 validation=ready.validation,
-                penalty=adversary,
-                on_step=criticise,
-                on_epoch=keep,
+                penalty=game.penalty,
+                on_step=game.step,
+                on_epoch=game.keep,
             )
-        critic.load_state_dict(states[fits[0].best_epoch - len(fits[0].losses)])
-        judge = behind(ready.scale, Uncertain(network, head, critic, self.critic_weight))
+        game.back_to_best(fits[0])
+        judge = behind(ready.scale, Uncertain(network, layer, game.critic, self.critic_weight))
         trained = ready.trained(fits)
         return self.wrap(trained.networks[0], trained.likelihood, judge=judge)
 
-    def _critic(self, width: int, ready: Prepared, stream: Streams) -> nn.Module:
-        like = next(parameter for parameter in ready.networks[0].parameters() if parameter.is_floating_point())
+    def _critic(self, layer: nn.Module, stream: Streams) -> nn.Module:
+        assert isinstance(layer, nn.Linear)
         with seeded(stream.initialisation):
-            body = MLP(width, 1, hidden=self.hidden, dropout=0.0)
-        return nn.Sequential(body, nn.Sigmoid(), nn.Flatten(0)).to(like.device, like.dtype)
-
-    @staticmethod
-    @torch.no_grad()
-    def _features(network: nn.Module, head: str, seen: dict[str, Tensor], points: Tensor) -> Tensor:
-        with evaluating(network):
-            network(points)
-        return seen[head]
-
-
-class Uncertain(nn.Module):
-    """Points to minus the score of WAAL, ``N ...`` to ``N``: larger where the label is unsure and D is large."""
-
-    def __init__(self, network: nn.Module, head: str, critic: nn.Module, weight: float | int) -> None:
-        super().__init__()
-        self.network = network
-        self.head = head
-        self.critic = critic
-        self.weight = weight
-
-    def forward(self, points: Shaped[Tensor, "N ..."]) -> Float[Tensor, "N"]:
-        with inputs_of(self.network, self.head) as seen:
-            logits = self.network(points)
-        return -waal_score(logits.log_softmax(dim=1), self.critic(seen[self.head]), weight=self.weight)
+            body = MLP(layer.in_features, 1, hidden=self.hidden, dropout=0.0)
+        return nn.Sequential(body, nn.Sigmoid(), nn.Flatten(0)).to(layer.weight.device, layer.weight.dtype)

@@ -1,4 +1,4 @@
-"""What a network computes on its way: the outputs of its stages, and the features its last linear layer sees."""
+"""What a network computes on its way: the outputs of its stages."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -58,14 +58,6 @@ def stages_of(network: nn.Module, points: Tensor, count: int = 4) -> tuple[Stage
     return tuple(stages[-(-(j + 1) * len(stages) // wanted) - 1] for j in range(wanted))
 
 
-def head_of(network: nn.Module, points: Tensor) -> str:
-    """The name of the linear layer that is called last. Raises ValueError if there is none."""
-    linear = [call.name for call in _calls(network, points) if isinstance(call.module, nn.Linear)]
-    if not linear:
-        raise ValueError(f"the network ({type(network).__name__}) uses no nn.Linear that could be its head")
-    return linear[-1]
-
-
 @contextmanager
 def outputs_of(network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Inside, what these modules give is found under their names once the network was called."""
@@ -76,17 +68,6 @@ def outputs_of(network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, T
     finally:
         for hook in hooks:
             hook.remove()
-
-
-@contextmanager
-def inputs_of(network: nn.Module, name: str) -> Iterator[dict[str, Tensor]]:
-    """Inside, what this module was given is found under its name once the network was called."""
-    seen: dict[str, Tensor] = {}
-    hook = network.get_submodule(name).register_forward_pre_hook(partial(_keep_input, seen, name))
-    try:
-        yield seen
-    finally:
-        hook.remove()
 
 
 def _stage(calls: Sequence[Called]) -> Stage:
@@ -122,7 +103,3 @@ def _calls(network: nn.Module, points: Tensor) -> list[Called]:
 
 def _keep_output(seen: dict[str, Tensor], name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
     seen[name] = output
-
-
-def _keep_input(seen: dict[str, Tensor], name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    seen[name] = inputs[0]

@@ -1,12 +1,12 @@
 """How far networks are from each other as functions: their outputs compared at points of noise."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Generator, Tensor, nn
 
+from bayesal.numerics.modes import evaluating
 from bayesal.objectives.diversity import squared_distances
 
 CACHE_BYTES = 2**28  # of earlier networks' outputs; what is beyond is computed again when it is needed
@@ -90,15 +90,3 @@ class FunctionNorm:
     def _said(self, network: nn.Module, points: Float[Tensor, "n ..."]) -> Float[Tensor, "n C"]:
         with evaluating(network):
             return self.values(network(points))
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode, then each in its own again."""
-    before = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, flag in before:
-            module.training = flag

@@ -8,7 +8,6 @@ from torch import Generator, Tensor, nn
 
 from bayesal import Pool
 from bayesal.learning import BarlowTwins, GaussianLoss, Supervised, Training
-from bayesal.learning.barlow_twins import without_dropout
 from bayesal.networks import MLP, Projector, SmallCNN
 from bayesal.objectives.barlow import barlow_twins
 from bayesal.posteriors import MCDropout, TwinsDropout
@@ -105,17 +104,6 @@ def test_the_twins_move_the_features_and_leave_the_head_to_the_labels() -> None:
     assert differences["body.0.weight"].abs().max() > 1e-4
     assert not differences["head.weight"].any()
     assert not differences["head.bias"].any()
-
-
-def test_points_are_compared_without_dropout_in_training_mode() -> None:
-    network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5), nn.BatchNorm1d(2)).train()
-    with without_dropout(network):
-        assert [module.training for module in network] == [True, False, True]
-    assert all(module.training for module in network)
-    network[1].eval()
-    with without_dropout(network):
-        pass
-    assert not network[1].training
 
 
 @pytest.mark.parametrize("num_labels", [1, 12])

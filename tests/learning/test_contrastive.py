@@ -13,7 +13,6 @@ from bayesal.learning.recipe import prepare
 from bayesal.learning.streams import Streams
 from bayesal.likelihoods import Likelihood
 from bayesal.networks import MLP, SmallCNN
-from bayesal.networks.features import head_of, outputs_and_features
 from bayesal.posteriors import MCDropout
 from bayesal.testing import check_posterior
 
@@ -133,19 +132,6 @@ def test_a_single_label_is_no_contrast_but_learns() -> None:
     for joint in (True, False):
         network = Contrastive(NETWORK, keep, joint=joint, training=QUICK)(points, seed())
         assert all(bool(parameter.isfinite().all()) for parameter in network.parameters())
-
-
-def test_the_head_is_the_networks_own_and_its_inputs_have_gradients() -> None:
-    network, points = NETWORK(), torch.randn(6, 4, generator=seed())
-    head = head_of(network, points[:2])
-    assert head is network.head
-    outputs, features = outputs_and_features(network, head, points)
-    assert torch.equal(outputs, head(features))
-    assert features.requires_grad
-    assert not head._forward_pre_hooks
-    lone = nn.Linear(4, 2)
-    assert head_of(lone, points) is lone
-    assert torch.equal(outputs_and_features(lone, lone, points)[1], points)
 
 
 def test_what_it_cannot_train_gets_a_sentence() -> None:

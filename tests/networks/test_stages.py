@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from bayesal.networks import MLP, LossModule, LossPredictor, MnistCNN, ResidualCNN, ResidualMLP, SmallCNN, stages_of
-from bayesal.networks.stages import Stage, head_of, inputs_of, outputs_of
+from bayesal.networks.stages import Stage, outputs_of
 
 
 class InPlace(nn.Module):
@@ -79,17 +79,6 @@ def test_residual_networks_have_stages_too(network: nn.Module, shape: tuple[int,
 def test_a_network_without_layers_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(Flatten\) has neither nn.Linear nor convolutions"):
         stages_of(nn.Flatten(), points(5))
-    with pytest.raises(ValueError, match=r"\(Flatten\) uses no nn.Linear"):
-        head_of(nn.Flatten(), points(5))
-
-
-def test_the_head_is_the_linear_layer_that_is_called_last() -> None:
-    assert head_of(InPlace(), points(1, 8, 8)) == "head"
-    network = SmallCNN().eval()
-    with inputs_of(network, head_of(network, points(1, 8, 8))) as seen:
-        said = network(points(1, 8, 8))
-    torch.testing.assert_close(network[-1](seen["11"]), said)
-    assert not network[-1]._forward_pre_hooks
 
 
 def test_outputs_are_seen_where_they_were_asked_for_and_no_longer() -> None:
