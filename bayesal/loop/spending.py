@@ -49,3 +49,14 @@ class Spending:
     def batch(self, wanted: int, standing: Standing) -> int:
         """How many points to choose: as many as wanted or, where each costs the same, as are paid for."""
         return wanted if self.costs is not None else min(wanted, int(self.left(standing)) // self.times)
+
+    def too_dear(self, standing: Standing) -> str:
+        """Why nothing more is bought although something is left."""
+        left = f"{self.left(standing):g} of the budget of {self.budget:g}{self.unit} are left"
+        return f"{left}, and " + (
+            "the next point costs more" if self.times == 1 else f"the next point may take {self.times} answers"
+        )
+
+    def nothing_to_buy(self, standing: Standing) -> str:
+        """Why nothing more is bought although all is paid for."""
+        return f"no point is left to ask: {self.spent(standing):g} of {self.budget:g}{self.unit} were bought"

@@ -20,7 +20,6 @@ from bayesal.loop.lock import only_runner
 from bayesal.loop.rounds import Round
 from bayesal.loop.select import free_part, select
 from bayesal.loop.spending import Spending
-from bayesal.loop.standing import Standing
 from bayesal.loop.stop import StopRule
 from bayesal.loop.streams import stream
 from bayesal.selection import random
@@ -252,18 +251,13 @@ class Study:
                 if reason is None and spending.left(standing) <= 0:
                     reason = f"the budget of {budget:g}{spending.unit} is spent"
                 if reason is None and (standing.pending or size == 0):
-                    reason = _too_dear(spending, standing)
+                    reason = spending.too_dear(standing)
                 if reason is None and not self._ask(size, spending):
-                    reason = self._nothing_asked(spending, standing, pool)
+                    remain = len(free_part(pool, standing).unlabelled)
+                    reason = spending.too_dear(standing) if remain else spending.nothing_to_buy(standing)
                 if reason is not None:
                     self._ledger.stopped(reason)
                     return reason
-
-    def _nothing_asked(self, spending: Spending, standing: Standing, pool: Pool) -> str:
-        if len(free_part(pool, standing).unlabelled):
-            return _too_dear(spending, standing)
-        spent = f"{spending.spent(standing):g} of {spending.budget:g}"
-        return f"no point is left to ask: {spent}{spending.unit} were bought"
 
     def close(self) -> None:
         """Let go of the files."""
@@ -294,9 +288,3 @@ class Study:
         keys = [plain_id(key) for key in ids]
         self._given.positions(keys)
         return keys
-
-
-def _too_dear(spending: Spending, standing: Standing) -> str:
-    left = f"{spending.left(standing):g} of the budget of {spending.budget:g}{spending.unit} are left"
-    what = "the next point costs more" if spending.times == 1 else f"the next point may take {spending.times} answers"
-    return f"{left}, and {what}"
