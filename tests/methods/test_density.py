@@ -10,6 +10,7 @@ from bayesal.networks import MLP
 from bayesal.posteriors import MCDropout
 from bayesal.representations import Represented, principal, unit
 from bayesal.selection import DensityKCenter, KCenter, grow
+from bayesal.views import CosineHead
 
 
 def belief() -> MCDropout:
@@ -55,6 +56,17 @@ def test_with_uncertainty_first_or_last():
     assert ids(methods.dacs(density="exact", combine="uncertainty_first", beta=1)) != ids(methods.entropy(), 10)
 
 
+def test_with_the_head_it_is_the_rule_on_directions_as_they_are():
+    generator = Generator().manual_seed(1)
+    look = CosineHead()(belief(), pool(), generator=generator)
+    known, rows = (look(pool().gather(some)) for some in (pool().labelled, pool().unlabelled))
+    expected = grow(DensityKCenter("exact"), rows, 10, given=known, generator=generator)
+    found = ids(methods.dacs(density="exact", head=True))
+    assert found == pool().unlabelled[expected.positions.numpy()].tolist()
+    assert found != ids(methods.dacs(density="exact"))
+    assert len(set(ids(methods.dacs(head=True, combine="dacs_first")))) == 10
+
+
 def test_settings_that_are_not_there_get_a_sentence():
     with pytest.raises(ValueError, match="combine is None, dacs_first or uncertainty_first, but it is 'both'"):
         methods.dacs(combine="both")
@@ -62,6 +74,8 @@ def test_settings_that_are_not_there_get_a_sentence():
         methods.dacs("pixels")
     with pytest.raises(ValueError, match="unit needs features"):
         ids(methods.dacs("laplace"))
+    with pytest.raises(ValueError, match="a head is trained on plain rows of features"):
+        ids(methods.dacs("laplace", head=True))
 
 
 def test_coreset_starts_at_the_centre_and_may_see_principal_components():
