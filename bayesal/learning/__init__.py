@@ -15,6 +15,8 @@ from bayesal.learning.distort import Distort as Distort
 from bayesal.learning.ensemble import Ensemble as Ensemble
 from bayesal.learning.examples import Examples as Examples
 from bayesal.learning.fitted import Fitted as Fitted
+from bayesal.learning.flow import Flow as Flow
+from bayesal.learning.flow import NormalisingFlow as NormalisingFlow
 from bayesal.learning.greedy import Greedy as Greedy
 from bayesal.learning.loss_prediction import LossPrediction as LossPrediction
 from bayesal.learning.losses import BinaryCrossEntropy as BinaryCrossEntropy

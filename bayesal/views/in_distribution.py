@@ -1,4 +1,4 @@
-"""How far a point belongs to what is learned: near to a labelled class, or where the belief has its density."""
+"""How far a point belongs to what is learned, by a belief that has a density of points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,11 +9,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
-from bayesal.numerics.mahalanobis import ClassGaussians
 from bayesal.recipe import recipe
 from bayesal.types import Density, Inputs
-from bayesal.views.features import Features
-from bayesal.views.networks import check_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,35 +22,6 @@ class NotedLook:
 
     def __call__(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
         return self.scores(inputs)
-
-
-@dataclass(frozen=True, repr=False)
-class NearClasses:
-    """Rows are confidences -½ min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c) of features z: how near the nearest class is.
-
-    Means μ_c and the one covariance Σ are those of the labelled points (``numerics.mahalanobis``; Lee et al., NeurIPS
-    2018): a class without a labelled point does not count. Features are those before the last layer, of several
-    networks side by side. Raises ValueError where nothing is labelled, for a belief without features, for labels that
-    are not classes.
-    """
-
-    shrinkage: float | int | None = None
-
-    __repr__ = recipe
-
-    def __call__(self, belief: Any, pool: Pool, /, *, generator: Generator) -> NotedLook:
-        check_classes(belief, pool, "distances to classes")
-        features = Features()(belief, pool, generator=generator)
-        if not len(pool.labels):
-            raise ValueError("nothing is labelled yet, so nothing is near to a class; label a first batch at random")
-        known = pool.scan(features, pool.labelled, what="looking at what is labelled")
-        classes = ClassGaussians.fit(known, pool.targets().to(known.device), shrinkage=self.shrinkage)
-
-        @torch.no_grad()
-        def scores(inputs: Inputs) -> Tensor:
-            return classes.squared_distances(features(inputs)) / -2
-
-        return NotedLook(scores, classes.notes)
 
 
 @dataclass(frozen=True, repr=False)

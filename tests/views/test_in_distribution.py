@@ -14,7 +14,8 @@ from bayesal.posteriors import DeepEnsemble, MCDropout
 from bayesal.selection.pareto import Pareto
 from bayesal.strategies.single import Pick
 from bayesal.strategies.stack import Stack
-from bayesal.views.in_distribution import LogDensity, NearClasses
+from bayesal.views.in_distribution import LogDensity
+from bayesal.views.near_classes import NearClasses
 from bayesal.views.predictive import Predictive
 
 
@@ -75,8 +76,10 @@ def test_beliefs_that_do_not_know_get_a_sentence():
         NearClasses()(MCDropout(network()), pool_of(0), generator=seed())
     with pytest.raises(ValueError, match="one label among classes"):
         NearClasses()(MCDropout(network(2), gaussian), pool_of(), generator=seed())
-    with pytest.raises(ValueError, match="confidence must be one of mahalanobis, density"):
-        poal("flow")
+    with pytest.raises(ValueError, match="confidence must be one of mahalanobis, density, flow"):
+        poal("spn")
+    with pytest.raises(ValueError, match="are of mahalanobis, but confidence is 'flow'"):
+        poal("flow", stages=2)
 
 
 def test_poal_chooses_by_entropy_and_confidence():
@@ -123,8 +126,8 @@ def test_a_stack_refuses_what_is_no_score():
     with pytest.raises(ValueError, match="only 48"):
         poal()(MCDropout(network()), pool_of(), 49, generator=seed())
     assert repr(poal()) == (
-        "Stack(views=(Predictive(score=entropy, num_hypotheses=100), NearClasses(shrinkage=None)), "
-        "rule=Pareto(candidates=6, draws=None, seeded=False))"
+        "Stack(views=(Predictive(score=entropy, num_hypotheses=100), "
+        "NearClasses(shrinkage=None, stages=1, perturbation=0.0)), rule=Pareto(candidates=6, draws=None, seeded=False))"
     )
 
 
