@@ -29,9 +29,10 @@ def dacs(
     principal components (None: all). ``head``: the paper's auxiliary head, trained on what is labelled, makes 16
     numbers of length 1 of the features in place of both (``views.CosineHead``; off by default, it was no better on
     digits). ``density`` over the k ``neighbours`` is "exact" or by angular hashes, "lsh". ``groups`` H and
-    ``temperature`` τ of their shares are those of ``selection.DensityKCenter``. ``combine`` with uncertainty: "dacs_first" keeps the most uncertain of ``beta`` times
-    the batch, "uncertainty_first" chooses among the ``beta`` times the batch that are most uncertain, by the entropy of
-    ``num_hypotheses``; which one the paper means is not known.
+    ``temperature`` τ of their shares are those of ``selection.DensityKCenter``. ``combine`` with uncertainty:
+    "dacs_first" keeps the most uncertain of ``beta`` times the batch, "uncertainty_first" chooses among the ``beta``
+    times the batch that are most uncertain, by the entropy of ``num_hypotheses``; which one the paper means is not
+    known.
 
     Tasks: classification, multilabel, regression. Needs: Embeds. Paper: Kim and Shin 2022.
     """
