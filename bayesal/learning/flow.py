@@ -84,7 +84,7 @@ class NormalisingFlow:
         streams = Streams.of(generator)
         known = _checked(rows)
         with seeded(streams.initialisation):
-            learned = _layers(known.shape[1], self.num_layers, self.hidden)
+            learned = _layers(known.shape[1], self.num_layers, self.hidden, known.device)
         flow = Flow(known.shape[1], [*learned, _gaussian(known)]).to(known)
         if self.num_layers:
             mixed = known[torch.randperm(len(known), generator=generator).to(known.device)]
@@ -100,7 +100,7 @@ class NormalisingFlow:
         return flow.eval().requires_grad_(False)
 
 
-def _layers(width: int, count: int, hidden: int) -> list[Any]:
+def _layers(width: int, count: int, hidden: int, device: torch.device) -> list[Any]:
     """The transforms that are trained: from those next to the standard normal to those next to the rows."""
     from pyro.distributions import transforms  # here, because Pyro takes seconds to import
 
@@ -116,7 +116,7 @@ def _layers(width: int, count: int, hidden: int) -> list[Any]:
         last: Any = layer.nn.layers[-1]
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        found += [layer, transforms.Permute(torch.arange(width).roll(1))]
+        found += [layer, transforms.Permute(torch.arange(width, device=device).roll(1))]
     return found
 
 

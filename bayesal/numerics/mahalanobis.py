@@ -65,7 +65,8 @@ class ClassGaussians:
     def squared_distances(self, features: Shaped[Tensor, "N D"]) -> Float[Tensor, "N"]:
         """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c): to the nearest class, in float64.
 
-        Whitened once, z ← L⁻¹ z, so that distances are plain ones: O(N D² + N C D), in blocks of rows.
+        Whitened once, z ← L⁻¹ z, so that distances are plain ones: O(N D² + N C D), in blocks of rows. They have
+        gradients where features do.
         """
         means = self._whitened(self.means)
         found = torch.empty(len(features), dtype=torch.float64, device=features.device)

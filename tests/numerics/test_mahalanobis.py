@@ -76,6 +76,20 @@ def test_one_example_a_class_leaves_euclidean_distances_and_a_note():
     torch.testing.assert_close(known.squared_distances(POINTS[[1, 4]]), torch.tensor([1.25, 1.25]).double())
 
 
+def test_distances_have_gradients_also_at_a_mean():
+    features, labels = some()
+    known = ClassGaussians.fit(features, labels)
+    at = features[:6].clone().requires_grad_()
+    assert torch.autograd.gradcheck(known.squared_distances, at)
+    (gradient,) = torch.autograd.grad(known.squared_distances(at).sum(), at)
+    inverse = torch.cholesky_inverse(known.factor)
+    nearest = torch.stack([(at - mean) @ inverse for mean in known.means], 1)
+    which = (nearest * torch.stack([at - mean for mean in known.means], 1)).sum(2).argmin(1)
+    torch.testing.assert_close(gradient, 2 * nearest[torch.arange(6), which].detach())
+    mean = known.means[:1].clone().requires_grad_()
+    assert torch.autograd.grad(known.squared_distances(mean).sum(), mean)[0].abs().max() < 1e-6
+
+
 def test_bad_examples_get_a_sentence():
     with pytest.raises(ValueError, match="no labelled example"):
         ClassGaussians.fit(POINTS[:0], LABELS[:0])
