@@ -42,6 +42,10 @@ DATA = (
 Data = Annotated[str, typer.Argument(help=DATA, show_default=False)]
 OptionalData = Annotated[str | None, typer.Argument(help=DATA, show_default=False)]
 Target = Annotated[str | None, typer.Option(help="The column (or array) of the labels, in a file of your own.")]
+Cost = Annotated[
+    str | None,
+    typer.Option(help="The column (or array) of what each point's label costs, in a table or .npz file of your own."),
+]
 Kind = Annotated[str | None, typer.Option(help="classification or regression; by default told from the labels.")]
 Posterior = Annotated[
     str | None,
@@ -92,6 +96,7 @@ def demo(
     epilog="[bold]bayesal run digits --method batchbald --method bald --budget 120[/]\n\n"
     "[bold]bayesal run diabetes --posterior ensemble --method variance[/]\n\n"
     "[bold]bayesal run my.csv --target species --method powerbald --seeds 10 --out runs/mine[/]\n\n"
+    "[bold]bayesal run my.csv --target species --cost euros --method bald --budget 500[/]: labels have prices\n\n"
     "[bold]bayesal run --config runs/demo/config.yaml[/] repeats a run exactly. "
     "Killed or interrupted? The same line continues."
 )
@@ -105,7 +110,10 @@ def run(
     posterior: Posterior = None,
     network: Network = None,
     batch_size: Annotated[int | None, typer.Option(help="Labels asked in a round.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Labels in all at the end, the initial ones included.")] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Labels in all at the end, the initial ones included; with --cost, what they cost in all."),
+    ] = None,
     initial: Annotated[int | None, typer.Option(help="Labels at the start.")] = None,
     start: Annotated[
         str | None,
@@ -119,6 +127,7 @@ def run(
     baseline: Annotated[str | None, typer.Option(help="The method to compare with.")] = None,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Compare with nothing.")] = False,
     target: Target = None,
+    cost: Cost = None,
     task: Kind = None,
     hypotheses: Hypotheses = None,
     test_hypotheses: Annotated[int | None, typer.Option(help="Functions averaged on the test points.")] = None,
@@ -170,13 +179,14 @@ def run(
     flags = {
         "data": data,
         "target": target,
+        "cost": cost,
         "task": task,
         "posterior": posterior,
         "network": network,
         "methods": method or None,
         "baseline": baseline,
         "batch_size": batch_size,
-        "budget": budget,
+        "budget": int(budget) if budget is not None and budget.is_integer() else budget,
         "initial": initial,
         "start": start,
         "seeds": seeds,
@@ -302,6 +312,7 @@ def select(
     method: Annotated[str | None, typer.Option(help="A name of [bold]bayesal methods[/] or your module:name.")] = None,
     batch_size: Annotated[int, typer.Option(help="How many to label next.")] = 10,
     target: Target = None,
+    cost: Cost = None,
     task: Kind = None,
     posterior: Posterior = None,
     hypotheses: Hypotheses = None,
@@ -312,7 +323,7 @@ def select(
     smoke: Smoke = False,
 ) -> None:
     """Choose what to label next: train on what is labelled, and print the ids of the best batch."""
-    situation = _situation(data, run, method, target, task, posterior, hypotheses, seed, smoke)
+    situation = _situation(data, run, method, target, task, posterior, hypotheses, seed, smoke, cost)
     from bayesal.bench.choose import select as selected
     from bayesal.bench.choose import unused, write_table
     from bayesal.bench.shell import frame_table
@@ -357,12 +368,13 @@ def _situation(
     hypotheses: int | None,
     seed: int | None,
     smoke: bool,
+    cost: str | None = None,
 ) -> Any:
     from bayesal.bench.config import configure
 
     if (data is None) == (run is None):
         raise ValueError("name either DATA or, with --run, the folder of a finished run")
-    flags = {"target": target, "task": task, "posterior": posterior, "num_hypotheses": hypotheses}
+    flags = {"target": target, "cost": cost, "task": task, "posterior": posterior, "num_hypotheses": hypotheses}
     given = {name: value for name, value in flags.items() if value is not None}
     if run is not None:
         if given:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_serializer, field_validator, model_validator
 
 Config = TypeVar("Config", bound=BaseModel)
+LABELS, ANSWERS, SPENT = "labels", "answers", "cost"
+"""What a budget counts: labels or, where more is bought, answers or, where labels have prices, what they cost."""
 WHERE_AND_HOW_FAST = {"workers", "out"}
 """What does not change the results: two configurations that differ only here are the same run."""
 
@@ -35,6 +37,8 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """A name (digits, mnist, ...) or the path of a .npz, .parquet or .csv file or a folder of images."""
     target: str | None = None
     """The column (or array) of the labels, in a file of the user's."""
+    cost: str | None = None
+    """The column (or array) of what each point's label costs: the budget is in its units then."""
     task: Literal["classification", "regression", "multilabel"] | None = None
     posterior: str | None = None
     """What is trained, for the baseline as for every method. None: what the methods name, else mc-dropout."""
@@ -44,8 +48,8 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     baseline: str | None = "random"
     """The method every other is compared with; null for none."""
     batch_size: int = Field(default=10, ge=1)
-    budget: int | None = Field(default=None, ge=1)
-    """Labels in all at the end, the initial ones included, as the literature counts."""
+    budget: float | None = Field(default=None, gt=0)
+    """Labels in all at the end, the initial ones included, as the literature counts; with ``cost``, what they cost."""
     initial: int | None = Field(default=None, ge=1)
     """Labels at the start, the same for every method of a seed; balanced over the classes."""
     start: str | None = None
@@ -97,6 +101,15 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("budget")
+    @classmethod
+    def _whole_where_it_is(cls, value: float | int | None) -> float | int | None:
+        return int(value) if value is not None and value == int(value) else value
+
+    @field_serializer("budget")
+    def _as_it_is(self, value: float | int | None) -> Any:
+        return value
+
     @field_validator("start")
     @classmethod
     def _usual_start(cls, value: str | None) -> str | None:
@@ -107,7 +120,9 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
         if self.methods is not None and len(set(self.methods)) < len(self.methods):
             twice = next(name for name in self.methods if self.methods.count(name) > 1)
             raise ValueError(f"the method {twice!r} is named twice; name each once")
-        if self.budget is not None and self.initial is not None and self.budget < self.initial:
+        if self.cost is None and isinstance(self.budget, float):
+            raise ValueError(f"the budget of {self.budget:g} labels must be a whole number, unless there is a cost")
+        if self.cost is None and self.budget is not None and self.initial is not None and self.budget < self.initial:
             raise ValueError(
                 f"the budget of {self.budget} labels is below the {self.initial} initial ones it includes; raise it"
             )
@@ -126,8 +141,13 @@ class RunConfig(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
 
     @property
     def counts_answers(self) -> bool:
-        """Whether more is bought than labels: the budget, and the curves, count answers then."""
+        """Whether more is bought than labels: answers that give none count then."""
         return self.strange is not None or self.repeat_answers > 1
+
+    @property
+    def counts(self) -> str:
+        """The column of the results that says what the budget counts: labels, answers, or what they cost."""
+        return SPENT if self.cost is not None else ANSWERS if self.counts_answers else LABELS
 
     @property
     def all_methods(self) -> tuple[str, ...]:
@@ -168,7 +188,7 @@ class SettledConfig(RunConfig, frozen=True):
 
     posterior: str
     methods: tuple[str, ...]
-    budget: int
+    budget: float
     initial: int
     test_hypotheses: int
     validation: int

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from bayesal.bench.frames import numbers, ordered, rows_of
-from bayesal.bench.results import ANSWERS
+from bayesal.bench.results import counted
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def learning_curves(results: pd.DataFrame, metric: Metric, method: str) -> dict[
 
 
 def bought(results: pd.DataFrame) -> Float[np.ndarray, "R"]:
-    """What the budget counts: the size of the labelled set or, where more is bought than labels, the answers."""
-    return numbers(results, ANSWERS if ANSWERS in results else "labels")
+    """What the budget counts: the size of the labelled set or, where more is bought, the answers or units spent."""
+    return numbers(results, counted(results))
 
 
 def mean_over_budget(curve: Curve, start: float, end: float) -> float:
@@ -95,7 +95,10 @@ def mean_curve(curves: Sequence[Curve]) -> Band:
 
 
 def at_every_size(curves: Sequence[Curve]) -> tuple[Float[np.ndarray, "R"], list[np.ndarray]]:
-    """Every size any curve measured and, at each, the values of the curves whose range covers it."""
+    """Every size any curve measured from where all have begun and, at each, the values of the curves whose range covers
+    it. Initial labels that have prices cost otherwise with each seed, and a mean of few would jump to that of all.
+    """
     labels = np.unique(np.concatenate([curve.labels for curve in curves]))
+    labels = labels[labels >= max(curve.labels[0] for curve in curves)]
     values = np.stack([np.interp(labels, *curve, left=np.nan, right=np.nan) for curve in curves])
     return labels, [column[~np.isnan(column)] for column in values.T]

@@ -18,11 +18,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 import bayesal
-from bayesal.bench.config import SettledConfig
+from bayesal.bench.bought import bought_by_round
+from bayesal.bench.config import ANSWERS, LABELS, SPENT, SettledConfig
 from bayesal.bench.folder import study_folder
 from bayesal.bench.learners import learner_of
-from bayesal.bench.named import around, looks_at_nothing, method_for, start_for
-from bayesal.bench.results import ANSWERS, ASKED, COSTS, MEASURED, NO_LABEL, Outcome
+from bayesal.bench.named import around, heedless, looks_at_nothing, method_for, start_for
+from bayesal.bench.results import ASKED, COSTS, MEASURED, NO_LABEL, Outcome
 from bayesal.bench.tasks import Task, make_task
 from bayesal.loop.ledger import Ledger
 from bayesal.loop.rounds import Round
@@ -34,15 +35,17 @@ LARGEST_IMAGE = 96  # pixels on the longer side of what a report shows
 
 def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome:
     """The outcome of finished studies."""
-    results, labels, notes = [], [], []
+    results, labels, notes, said = [], [], [], []
     task = make_task(config, config.first_seed)
     known = around(task, learner_of(config, task.data, task.validation))
     start = start_for(config, known)
+    tasks = {} if config.cost is None else {seed: make_task(config, seed) for seed in config.all_seeds}
     for method in config.all_methods:
         strategy = method_for(config, method, known)
+        said += [f"{note}." for note in heedless(config, method, known)]
         for seed in config.all_seeds:
             with Ledger.open(study_folder(folder, method, seed) / "ledger.sqlite", create=False) as ledger:
-                results += _rounds(config, method, seed, ledger)
+                results += _rounds(config, method, seed, ledger, tasks.get(seed, task))
                 for line in ledger.history():
                     chooser = start if start is not None and line["round"] == 0 else strategy
                     labels.append({"method": method, "seed": seed, **_shown(line, chooser)})
@@ -51,7 +54,7 @@ def gather(config: SettledConfig, folder: Path, *, started: datetime) -> Outcome
         config=config.model_dump(mode="json", exclude={"out"}),
         results=_results_table(results),
         labels=pd.DataFrame(labels, columns=list(ASKED)),
-        manifest=_manifest(config, task, started=started, notes=_in_short(notes)),
+        manifest=_manifest(config, task, started=started, notes=[*said, *_in_short(notes)]),
         images=_images(task, _first_asked(config, labels)) if task.data.image else None,
         class_names=task.data.class_names or None,
     )
@@ -68,17 +71,16 @@ def _shown(line: dict[str, Any], chooser: Any) -> dict[str, Any]:
     return {**line, "label": NO_LABEL if line["label"] is None else line["label"], **scores}
 
 
-def _rounds(config: SettledConfig, method: str, seed: int, ledger: Ledger) -> list[dict[str, Any]]:
-    """What was measured. Where answers are counted, the last model is what the whole budget buys: the last answers were
-    no labels, so that nothing was learned from them, or what was left did not pay for another point."""
-    rounds = ledger.rounds()
-    rows = [_measured(method, seed, round_) for round_ in rounds]
-    if config.counts_answers and rows:
-        for row, round_ in zip(rows, rounds, strict=True):
-            row[ANSWERS] = round_.answers
-        if rows[-1][ANSWERS] < config.budget:
-            end = {"round": rows[-1]["round"] + 1, ANSWERS: config.budget, **dict.fromkeys(COSTS, np.nan)}
-            rows.append({**rows[-1], **end})
+def _rounds(config: SettledConfig, method: str, seed: int, ledger: Ledger, task: Task) -> list[dict[str, Any]]:
+    """What was measured. Where more is counted than labels, the last model is what the whole budget buys: the last
+    answers were no labels, so that nothing was learned from them, or what was left did not pay for another point."""
+    bought = bought_by_round(config, ledger, task)
+    rows = [
+        {**_measured(method, seed, round_), **counts} for round_, counts in zip(ledger.rounds(), bought, strict=True)
+    ]
+    if rows and config.counts != LABELS and rows[-1][config.counts] < config.budget:
+        end = {"round": rows[-1]["round"] + 1, config.counts: config.budget, **dict.fromkeys(COSTS, np.nan)}
+        rows.append({**rows[-1], **end})
     return rows
 
 
@@ -89,9 +91,9 @@ def _measured(method: str, seed: int, round_: Round) -> dict[str, Any]:
 
 def _results_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
-    counted = [ANSWERS] if ANSWERS in table.columns else []
-    metrics = [name for name in table.columns if name not in (*MEASURED, *counted, *COSTS)]
-    return table.reindex(columns=[*MEASURED, *counted, *metrics, *COSTS])
+    counts = [name for name in (ANSWERS, SPENT) if name in table.columns]
+    metrics = [name for name in table.columns if name not in (*MEASURED, *counts, *COSTS)]
+    return table.reindex(columns=[*MEASURED, *counts, *metrics, *COSTS])
 
 
 def _said(ledger: Ledger) -> Iterator[tuple[int, str]]:

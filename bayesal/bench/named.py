@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from bayesal.bench.config import RunConfig
 from bayesal.bench.tasks import Task
+from bayesal.bench.wording import begin, spell
 from bayesal.methods import named
-from bayesal.strategies import Blind, Distinct, Strategy
+from bayesal.strategies import Blind, Distinct, Strategy, per_cost
 from bayesal.types import Id, Label
 
 
@@ -38,27 +39,47 @@ def load_named(name: str, what: str) -> Any:
 @dataclass(frozen=True, eq=False)
 class Around:
     """What a run knows beside the pool, for methods that take it by these names: the learner, labelled validation
-    points, target inputs without labels, and, where the run is a simulation, every answer."""
+    points, target inputs without labels, where the run is a simulation every answer, what each label costs, and whether
+    labels are amounts."""
 
     learner: Any = None
     validation: tuple[Tensor, Tensor] | None = None
     targets: Tensor | None = None
     answers: Mapping[Id, Label] | None = None
+    costs: Mapping[Id, float] | None = None
+    amounts: bool | None = None
 
 
 def around(task: Task, learner: Any) -> Around:
     """What the run of this task knows; not every answer where some points have none."""
     complete = len(task.answers) == len(task.pool)
-    return Around(learner, task.validation, task.targets, task.answers if complete else None)
+    answers = task.answers if complete else None
+    return Around(learner, task.validation, task.targets, answers, task.data.prices, task.kind == "regression")
 
 
 def method_for(config: RunConfig, name: str, around: Around | None = None) -> Strategy[Any]:
     """The strategy of this name, with what the configuration and the run say where it takes that.
 
-    A ``module:name`` of the user's may be a strategy, or a function that makes one when called without arguments.
+    A ``module:name`` of the user's may be a strategy, or a function that makes one when called without arguments. Where
+    labels have prices it looks at them if it can.
     """
-    strategy = _method_for(config, name, around)
+    plain = _method_for(config, name, around)
+    strategy = _priced(plain, around) or plain
     return strategy if config.distinct is None else Distinct(strategy, similarity=config.distinct)
+
+
+def heedless(config: RunConfig, name: str, around: Around) -> list[str]:
+    """A sentence about a method that does not look at prices, where labels have some; asking at random need not."""
+    strategy = _method_for(config, name, around)
+    if around.costs is None or looks_at_nothing(strategy) or _priced(strategy, around) is not None:
+        return []
+    return [f"{begin(spell(name))} does not look at what labels cost: it chooses as if all cost the same"]
+
+
+def _priced(strategy: Strategy[Any], around: Around | None) -> Strategy[Any] | None:
+    if around is None or around.costs is None:
+        return None
+    return per_cost(strategy, around.costs, amounts=bool(around.amounts))
 
 
 def looks_at_nothing(strategy: Strategy[Any]) -> bool:

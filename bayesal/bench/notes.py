@@ -4,7 +4,7 @@ import numpy as np
 
 from bayesal.bench.curves import bought
 from bayesal.bench.frames import distinct, numbers, rows_of
-from bayesal.bench.results import Outcome
+from bayesal.bench.results import COUNTED, Outcome, counted
 from bayesal.bench.verdict import Judgement
 from bayesal.bench.wording import listed, spell
 
@@ -28,10 +28,10 @@ def _design(outcome: Outcome) -> list[str]:
     if len(outcome.seeds) < FEW_SEEDS:
         seeds = "1 seed" if len(outcome.seeds) == 1 else f"{len(outcome.seeds)} seeds"
         found.append(f"There are results of {seeds} only; with fewer than {FEW_SEEDS} an interval is wide or missing.")
+    counts = counted(outcome.results)
+    what = "label counts" if counts == "labels" else COUNTED[counts]
     if validation := outcome.config.get("validation"):
-        found.append(
-            f"Training stopped early by {validation} labelled validation points that the label counts leave out."
-        )
+        found.append(f"Training stopped early by {validation} labelled validation points that the {what} leave out.")
     return found
 
 

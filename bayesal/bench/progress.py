@@ -14,7 +14,7 @@ class Measured(NamedTuple):
     method: str
     seed: int
     round: int
-    labels: int
+    labels: float | int
     metric: str
     value: float
     unit: str = "labels"

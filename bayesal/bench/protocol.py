@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+
+from bayesal.bench.bought import typical_price
 from bayesal.bench.config import RunConfig, SettledConfig, configure_settled
 from bayesal.bench.defaults import PROTOCOL_SHAPE, point_shape
 from bayesal.bench.learners import check_network, check_posterior
@@ -36,7 +39,7 @@ def settle(config: RunConfig, data: DataSet, *, simulated: bool = True) -> Settl
         raise ValueError(f"{data.name} has {data.labels.shape[1]} amounts a point; a run takes one: choose a column")
     settled = _filled(config, data)
     if settled.smoke:
-        settled = _shrunk(settled)
+        settled = _shrunk(settled, data)
     _check_shift(settled, data)
     check_posterior(settled.posterior, trained=simulated)
     check_network(settled.network, settled.posterior)
@@ -54,9 +57,9 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
     settings = {
         **protocol,
         "posterior": posterior,
-        "methods": (_default_method(data, posterior),),
+        "methods": (_default_method(config, data, posterior),),
         "initial": initial,
-        "budget": min(initial + 10 * config.batch_size, config.repeat * available),
+        "budget": _units(data, min(initial + 10 * config.batch_size, config.repeat * available)),
         "noise": 0.1 if config.repeat > 1 else 0.0,
         "test_hypotheses": protocol.get("test_hypotheses", config.num_hypotheses),
     }
@@ -66,7 +69,16 @@ def _filled(config: RunConfig, data: DataSet) -> SettledConfig:
     return configure_settled({**settings, **given, **kept, "training": training})
 
 
-def _default_method(data: DataSet, posterior: str) -> str:
+def _units(data: DataSet, labels: int) -> float | int:
+    """About what so many labels cost: of few points only half, because those of a seed may be the cheaper ones."""
+    if data.prices is None:
+        return labels
+    return float(f"{typical_price(data.prices) * min(labels, max(1, len(data) // 2)):.3g}")
+
+
+def _default_method(config: RunConfig, data: DataSet, posterior: str) -> str:
+    if config.cost is not None:
+        return "bald"  # which looks at prices
     if data.kind == "classification":
         return "batchbald"
     offered = next((row.offers for row in POSTERIORS if row.name == posterior), ())
@@ -82,12 +94,12 @@ def _protocol(data: DataSet) -> dict[str, Any]:
     return {"validation": 0, "training": {**COMMON, **training}}
 
 
-def _shrunk(config: SettledConfig) -> SettledConfig:
+def _shrunk(config: SettledConfig, data: DataSet) -> SettledConfig:
     training, batch_size = config.training, min(config.batch_size, 5)
     small = {
         "seeds": min(config.seeds, 2),
         "batch_size": batch_size,
-        "budget": max(config.initial, min(config.budget, config.initial + 2 * batch_size)),
+        "budget": _short(config, data, batch_size),
         "pool_size": min(config.pool_size or 200, max(200, config.initial + 20)),
         "test_size": min(config.test_size or 200, 200),
         "validation": min(config.validation, 32),
@@ -97,6 +109,14 @@ def _shrunk(config: SettledConfig) -> SettledConfig:
     }
     shorter = {"epochs": min(training.epochs, 4), "epoch_size": min(training.epoch_size, 128)}
     return config.model_copy(update={**small, "training": training.model_copy(update=shorter)})
+
+
+def _short(config: SettledConfig, data: DataSet, batch_size: int) -> float | int:
+    """A budget for two batches; where labels have prices, also if the initial ones are the dearest."""
+    if data.costs is None:
+        return max(config.initial, min(config.budget, config.initial + 2 * batch_size))
+    dearest = np.sort(data.costs[~np.isnan(data.costs)])[::-1][: config.initial]
+    return min(config.budget, float(f"{dearest.sum() + 2 * batch_size * typical_price(data.prices):.3g}"))
 
 
 def _check_shift(config: SettledConfig, data: DataSet) -> None:
@@ -167,7 +187,7 @@ def _check_sizes(config: SettledConfig, data: DataSet) -> None:
                 f"the pool of {distinct} points is smaller than the {config.initial} initial labels; raise --pool-size"
             )
     size = config.repeat * distinct
-    if config.budget > size * config.repeat_answers:
+    if config.cost is None and config.budget > size * config.repeat_answers:
         raise ValueError(f"the budget of {config.budget} labels exceeds the pool of {size} points; lower --budget")
     if config.batch_size > size - config.initial:
         left = size - config.initial

@@ -58,6 +58,7 @@ def render(outcome: Outcome, folder: Path) -> str:
         notes=notes(outcome, judged),
         metric=judged.metric,
         judge=spell(judged.judge),
+        unit=judged.unit.split()[0].capitalize(),
         compared=bool(judged.comparisons),
         curves=_both(lambda theme: curve_plot(outcome, judged, theme)),
         curves_in_words=_curves_in_words(outcome, judged),

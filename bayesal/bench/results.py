@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from bayesal.bench.config import ANSWERS, LABELS, SPENT
 from bayesal.bench.frames import distinct, records, values
 from bayesal.bench.pictures import pack, unpack
 from bayesal.loop.files import read_json, write_atomically
@@ -21,8 +22,9 @@ SCHEMA = 1
 TABLES = ("config.yaml", "results.parquet", "labels.csv")
 IMAGES = "images.npz"
 MEASURED = ("method", "seed", "round", "labels")
-ANSWERS = "answers"
-"""A column of the results where more is bought than labels: the answers given, those that are no label included."""
+COUNTED = {SPENT: "units spent", ANSWERS: "answers", LABELS: "labels"}
+"""Columns of the results, and how they are called: what the budget counts is the first of them that is there. Answers
+are counted where more is bought than labels, those that are no label included; units are spent where labels cost."""
 NO_LABEL = -1
 """In the table of what was asked: a point that nobody could label, or that annotators did not agree on."""
 ASKED = ("method", "seed", "round", "order", "id", "label", "score", "gain")
@@ -35,9 +37,10 @@ class Outcome:
     """Everything a report says, as tables.
 
     ``results``: one line a method, seed and round: ``labels`` is the size of the labelled set the metrics beside it
-    (``accuracy`` or ``rmse``, ``nll``) were measured with; then the columns of ``COSTS``. Empty metrics are rounds that
-    were not measured. ``labels``: one line a point that was asked, in the columns of ``ASKED``. ``images``: what the
-    asked points look like (H W, C H W or H W C), by id. ``manifest``: ``data`` (``name``, ``source``, ``task``,
+    (``accuracy`` or ``rmse``, ``nll``) were measured with; then the columns of ``COSTS``. Where more is bought than
+    labels, or labels have prices, ``answers`` and ``cost`` say what was bought until then. Empty metrics are rounds
+    that were not measured. ``labels``: one line a point that was asked, in the columns of ``ASKED``. ``images``: what
+    the asked points look like (H W, C H W or H W C), by id. ``manifest``: ``data`` (``name``, ``source``, ``task``,
     ``sizes``, ``classes`` and, where known, ``class_counts`` of the pool), ``versions``, ``machine``, ``started``,
     ``finished``, ``command``, ``notes``; what is not there is not reported.
 
@@ -78,6 +81,11 @@ class Outcome:
         """The method the others are compared with: the configuration's ``baseline``, else ``random``, if it was run."""
         name = self.config.get("baseline", "random")
         return name if name in self.methods else None
+
+
+def counted(results: pd.DataFrame) -> str:
+    """The column of what the budget counts."""
+    return next(name for name in COUNTED if name in results)
 
 
 def against(outcome: Outcome, baseline: str) -> Outcome:

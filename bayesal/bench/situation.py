@@ -11,6 +11,7 @@ from bayesal.bench.named import Around, around, method_for
 from bayesal.bench.protocol import settle
 from bayesal.bench.tasks import load_data, make_task
 from bayesal.bench.workers import on_threads
+from bayesal.data.costs import check_priced
 from bayesal.data.dataset import DataSet
 from bayesal.data.datasets import load
 from bayesal.data.pool import Pool
@@ -66,7 +67,7 @@ def from_data(wanted: RunConfig, *, seed: int) -> Situation:
     A posterior of the user's own that needs no training is taken as it is. Where nothing is labelled there is nothing
     to believe. A data set labelled throughout is taken as an exercise, of which only the initial labels are known.
     """
-    data = load(wanted.data, seed=seed, target=wanted.target, task=wanted.task)
+    data = load(wanted.data, seed=seed, target=wanted.target, task=wanted.task, cost=wanted.cost)
     fixed = None if wanted.posterior is None else fixed_posterior(wanted.posterior)
     known = int(data.known.sum())
     if fixed is None and known == len(data):
@@ -76,14 +77,16 @@ def from_data(wanted: RunConfig, *, seed: int) -> Situation:
         return _trained(config, task.data, task.pool, said, seed, task.validation)
     config = settle(wanted, data, simulated=False)
     pool = Pool.of(data.inputs, ids=data.ids, labels=data.answers)
+    if config.cost is not None:
+        check_priced(data, ~data.known.numpy(), config.cost)
     if config.smoke:
         pool = pool.only(pool.unlabelled[:SMOKE_POOL])
     if fixed is not None:
         return Situation(
-            config, data, pool, fixed, f"{wanted.posterior} is taken as it is, for {len(pool)} points", Around()
+            config, data, pool, fixed, f"{wanted.posterior} is taken as it is, for {len(pool)} points", _about(data)
         )
     if known == 0:
-        return Situation(config, data, pool, None, f"nothing of {data.name} is labelled yet")
+        return Situation(config, data, pool, None, f"nothing of {data.name} is labelled yet", _about(data))
     return _trained(config, data, pool, f"{known} of {len(data)} points of {data.name} are labelled", seed)
 
 
@@ -93,4 +96,8 @@ def _trained(
     learner = learner_of(config, data, validation)
     with on_threads(config.threads):
         belief = learner(pool, stream(seed, 0, "learn"))
-    return Situation(config, data, pool, belief, note, Around(learner, validation))
+    return Situation(config, data, pool, belief, note, _about(data, learner, validation))
+
+
+def _about(data: DataSet, learner: Any = None, validation: Any = None) -> Around:
+    return Around(learner, validation, costs=data.prices, amounts=data.kind == "regression")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bayesal.bench.config import RunConfig, SettledConfig
+from bayesal.data.costs import check_priced
 from bayesal.data.dataset import DataSet, Kind, Stored
 from bayesal.data.datasets import load
 from bayesal.data.derived import take
@@ -70,7 +71,7 @@ class Task:
 
 def load_data(config: RunConfig, seed: int) -> DataSet:
     """The data set of a run, for one seed: what is labelled of it, with a test part."""
-    data = load(config.data, seed=seed, target=config.target, task=config.task)
+    data = load(config.data, seed=seed, target=config.target, task=config.task, cost=config.cost)
     if not bool(data.known.any()):
         raise ValueError(
             f"{data.name} has no labels, so no run can be simulated on it; bayesal select chooses what to label"
@@ -90,7 +91,8 @@ def make_task(config: SettledConfig, seed: int) -> Task:
     In the order of one seeded shuffle: validation points and, if the pool is shifted, targets, both distributed like
     the test points; then the initial labels (the same number of each class as far as there are enough; none where a
     method chooses them); then the rest
-    of the pool, without most of the rare classes and cut to ``pool_size``; then the pool is repeated.
+    of the pool, without most of the rare classes and cut to ``pool_size``; then the pool is repeated. Raises ValueError
+    where labels have prices and that of a point of the pool is not known.
     """
     data = load_data(config, seed)
     assert data.labels is not None
@@ -107,6 +109,8 @@ def make_task(config: SettledConfig, seed: int) -> Task:
     target_inputs = points.gather(targets) if len(targets) else None
     kept = np.sort(np.concatenate([initial, others]))
     data = data.take(kept)
+    if config.cost is not None:
+        check_priced(data, np.ones(len(data), dtype=bool), config.cost)
     if config.repeat > 1:
         data = repeated(data, config.repeat, noise=config.noise, generator=stream(seed, 0, "noise"))
     first = data.ids[np.searchsorted(kept, initial)].tolist()  # where repeated: the first copies

@@ -5,10 +5,11 @@ from enum import StrEnum
 
 import numpy as np
 
+from bayesal.bench.config import ANSWERS
 from bayesal.bench.curves import Metric, bought, learning_curves, metrics_of
 from bayesal.bench.frames import numbers, rows_of
 from bayesal.bench.reach import Reach, headline, levels, reach
-from bayesal.bench.results import ANSWERS, NO_LABEL, Outcome
+from bayesal.bench.results import COUNTED, NO_LABEL, Outcome, counted
 from bayesal.bench.statistics import Comparison, compare_all
 from bayesal.bench.wording import begin, listed, spell, tell_difference, tell_labels, tell_level, tell_p
 
@@ -38,14 +39,14 @@ class Judgement:
     judge: str
     baseline: str | None
     budget: float
-    """The labels a finished study ends with."""
+    """What a finished study ends with: so many labels, answers, or units spent."""
     comparisons: list[Comparison]
     reaches: dict[str, list[Reach]]
     headline: int
     unit: str = "labels"
-    """What the budget counts: labels, or answers where some are no label."""
+    """What the budget counts: labels, answers where some are no label, units spent where labels have prices."""
     no_label: dict[str, float] = field(default_factory=dict)
-    """Where the budget counts answers: the points a study asked for without getting a label, in the mean over seeds."""
+    """Where every answer is paid: the points a study asked for without getting a label, in the mean over seeds."""
 
     @property
     def others(self) -> list[str]:
@@ -73,7 +74,7 @@ def judge(outcome: Outcome) -> Judgement:
         comparisons=compare_all(outcome.results, metric, methods, baseline) if baseline else [],
         reaches=reaches,
         headline=headline(reaches, first),
-        unit=ANSWERS if ANSWERS in outcome.results else "labels",
+        unit=COUNTED[counted(outcome.results)],
         no_label=_no_label(outcome, methods) if ANSWERS in outcome.results else {},
     )
 
@@ -160,7 +161,7 @@ def _footing(judged: Judgement) -> str:
     holm = f" {len(tested)} methods were compared, so p-values are Holm's: {told}." if len(tested) > 1 else ""
     return (
         f"Differences are paired over {seeds}, with 95 % intervals; {judged.unit} are medians over seeds and count the "
-        f"initial ones and the whole batch that reached the level.{holm}"
+        f"initial {'ones' if judged.unit == 'labels' else 'labels'} and the whole batch that reached the level.{holm}"
     )
 
 

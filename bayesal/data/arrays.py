@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bayesal.data.answers import Answers, Task, read_answers, read_rows_of_answers
+from bayesal.data.costs import read_costs
 from bayesal.data.dataset import DataSet
 
 PARTS = {
@@ -22,13 +23,15 @@ PARTS = {
 """The arrays of an ``.npz`` file, under any of these names."""
 
 
-def npz_data_set(path: Path, *, task: Task | None) -> DataSet:
+def npz_data_set(path: Path, *, task: Task | None, cost: str | None = None) -> DataSet:
     """``inputs`` with ``labels`` (or ``X``, ``y``), and if there are any ``test_inputs``, ``test_labels``, ``ids``.
 
     Three axes of inputs are grey images ``N height width``; four are images with the channels (1, 3 or 4) second or
-    last. Bytes are scaled to 0 ... 1; other numbers become float32 as they are.
+    last. Bytes are scaled to 0 ... 1; other numbers become float32 as they are. ``cost``: the array of
+    what each point's label costs.
     """
-    parts = _read(path)
+    given = _read(path)
+    parts = _parts(given, path)
     if "inputs" not in parts:
         raise ValueError(f"{path.name} holds no array named {' or '.join(PARTS['inputs'][:3])}")
     inputs, how = _points(parts["inputs"], path)
@@ -42,6 +45,7 @@ def npz_data_set(path: Path, *, task: Task | None) -> DataSet:
     labels, test_labels = answers.labels, None
     if labels is not None and "test_labels" in parts:
         labels, test_labels = labels[: len(parts["labels"])], labels[len(parts["labels"]) :]
+    ids = parts.get("ids", np.arange(len(inputs)))
     return DataSet(
         name=path.stem,
         inputs=inputs,
@@ -50,10 +54,11 @@ def npz_data_set(path: Path, *, task: Task | None) -> DataSet:
         test_labels=test_labels,
         kind=answers.kind,
         class_names=_class_names(parts, answers, path),
-        ids=parts.get("ids", np.arange(len(inputs))),
+        ids=ids,
         image=inputs.ndim == 4,
         source=str(path),
         note="; ".join(filter(None, (answers.note, how, "" if "ids" in parts else "row numbers are the ids"))),
+        costs=None if cost is None else _costs(given, path, cost, ids, len(inputs)),
     )
 
 
@@ -80,9 +85,12 @@ def npy_data_set(path: Path) -> DataSet:
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            given = dict(arrays)
+            return dict(arrays)
     except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise ValueError(f"cannot read {path}: {error}; objects are not read, save numbers or strings") from error
+
+
+def _parts(given: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     parts = {}
     for part, names in PARTS.items():
         found = [name for name in names if name in given]
@@ -91,6 +99,18 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         if found:
             parts[part] = given[found[0]]
     return parts
+
+
+def _costs(given: dict[str, np.ndarray], path: Path, cost: str, ids: np.ndarray, n: int) -> np.ndarray:
+    if any(cost in names for names in PARTS.values()):
+        raise ValueError(f"the array {cost!r} of {path.name} has a meaning of its own; name another one as the cost")
+    if cost not in given:
+        raise ValueError(f"{path.name} has no array {cost!r}; its arrays are {', '.join(given)}")
+    if given[cost].shape != (n,):
+        raise ValueError(
+            f"the array {cost!r} of {path.name} has the shape {given[cost].shape}; give one cost for each of {n} points"
+        )
+    return read_costs(pd.Series(given[cost]), ids, f"the array {cost!r} of {path.name}")
 
 
 def _points(values: np.ndarray, path: Path) -> tuple[Tensor, str]:

@@ -27,6 +27,7 @@ class DataSet:
     int64 (-1 where unknown), amounts as float32 (NaN where unknown), 0/1 rows as float32 for ``multilabel`` (NaN where
     unknown); None when nothing is known. ``test_inputs``, ``test_labels``: the test part, if there is one.
     ``class_names``: C names, empty for amounts. ``image``: the inputs are ``channels height width``.
+    ``costs``: what each point's label costs, above 0, in any unit; NaN where unknown, None where all cost the same.
     ``source``: where the data came from; ``note``: what was decided on the way. Raises ValueError when lengths do not
     match or ids repeat.
 
@@ -45,12 +46,17 @@ class DataSet:
     image: bool = False
     source: str = ""
     note: str = ""
+    costs: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
         index_of(self.ids, n)
         if self.labels is not None and len(self.labels) != n:
             raise ValueError(f"{self.name}: there are {n} points but {len(self.labels)} labels; give one a point")
+        if self.costs is not None and self.costs.shape != (n,):
+            raise ValueError(
+                f"{self.name}: there are {n} points but costs of shape {self.costs.shape}; give one a point"
+            )
         if (self.test_inputs is None) != (self.test_labels is None):
             raise ValueError(f"{self.name}: a test part needs both its inputs and its labels")
         num_inputs, num_labels = (0 if part is None else len(part) for part in (self.test_inputs, self.test_labels))
@@ -83,6 +89,14 @@ class DataSet:
         known = self.known.numpy()
         return dict(zip(self.ids[known].tolist(), self.labels[self.known].tolist(), strict=True))
 
+    @property
+    def prices(self) -> dict[Id, float] | None:
+        """``{id: cost}`` of the labels whose cost is known; None where all cost the same."""
+        if self.costs is None:
+            return None
+        known = ~np.isnan(self.costs)
+        return dict(zip(self.ids[known].tolist(), self.costs[known].astype(np.float64).tolist(), strict=True))
+
     def take(self, positions: Sequence[int] | np.ndarray | Tensor) -> "DataSet":
         """The data set with only these points in its pool, in this order; the test part stays."""
         chosen = np.asarray(positions, dtype=np.int64)
@@ -91,6 +105,7 @@ class DataSet:
             inputs=take(self.inputs, chosen),
             labels=None if self.labels is None else self.labels[torch.from_numpy(chosen)],
             ids=self.ids[chosen],
+            costs=None if self.costs is None else self.costs[chosen],
         )
 
 

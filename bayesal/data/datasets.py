@@ -35,6 +35,7 @@ def load(
     root: str | os.PathLike[str] | None = None,
     target: str | None = None,
     task: Task | None = None,
+    cost: str | None = None,
 ) -> DataSet:
     """A data set by one of the ``NAMES``, or from a file or folder of the user's own (``files.read_file``).
 
@@ -46,8 +47,8 @@ def load(
 
     ``split`` (default ``seed``) is the number of the published split, modulo how many there are; where none is
     published it seeds the draw of the test part: 30 % of digits (by class) and of diabetes, 10 % of diamonds. MNIST
-    has a test part of its own. ``target`` (a column) and ``task`` are for the user's own data, which come without a
-    test part unless the file has one: draw it with ``bayesal.data.split.split``.
+    has a test part of its own. ``target``, ``cost`` (columns) and ``task`` are for the user's own data, which come
+    without a test part unless the file has one: draw it with ``bayesal.data.split.split``.
 
     Raises ValueError for a name or path that is unknown, and when no way to the data is open.
     """
@@ -56,10 +57,12 @@ def load(
         path = Path(data).expanduser()
         if not path.exists():
             raise ValueError(_unknown(str(data)))
-        return read_file(path, target=target, task=task)
+        return read_file(path, target=target, task=task, cost=cost)
     if target is not None or task is not None:
         raise ValueError(f"{name} has its own target and task; target and task are for your own files")
     number = seed if split is None else split
+    if cost is not None:
+        raise ValueError(f"{name} does not say what a label costs; cost is for a table or an .npz file of your own")
     if name == "digits":
         return digits(number)
     if name == "diabetes":

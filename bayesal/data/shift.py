@@ -30,6 +30,7 @@ def repeated(dataset: DataSet, times: int, *, noise: float = 0.1, generator: Gen
         labels=None if dataset.labels is None else dataset.labels.repeat(times, *[1] * (dataset.labels.ndim - 1)),
         ids=np.array([f"{i}#{copy}" for copy in range(1, times + 1) for i in plain], dtype=object),
         note=_and(dataset.note, f"each point {times} times, with noise of sd {noise} on each copy"),
+        costs=None if dataset.costs is None else np.tile(dataset.costs, times),
     )
 
 
@@ -108,8 +109,9 @@ def strangers(dataset: DataSet, classes: Sequence[int]) -> DataSet:
 def outliers(dataset: DataSet, other: DataSet, number: int, *, generator: Generator) -> DataSet:
     """``number`` points of another data set mixed into the pool, without labels: nobody can answer for them.
 
-    Their ids are ``"NAME:ID"`` after the other data set, so what was asked in vain can be counted. Raises ValueError
-    when the two sets' points have different shapes, or the other has too few.
+    Their ids are ``"NAME:ID"`` after the other data set, so what was asked in vain can be counted. What they cost is
+    what the other set says, unknown if it does not. Raises ValueError when the two sets' points have different shapes,
+    or the other has too few.
     """
     if not 0 <= number <= len(other):
         raise ValueError(f"{other.name} has {len(other)} points, so {number} outliers cannot be taken from it")
@@ -124,6 +126,7 @@ def outliers(dataset: DataSet, other: DataSet, number: int, *, generator: Genera
     if number and shapes[0] != shapes[1]:
         raise ValueError(f"points of {dataset.name} have the shape {shapes[0]}, those of {other.name} {shapes[1]}")
     unknown = labels.new_full((number, *labels.shape[1:]), torch.nan if labels.is_floating_point() else -1)
+    priced = np.full(number, np.nan) if strangers.costs is None else strangers.costs
     named = np.array([f"{other.name}:{i}" for i in strangers.ids.tolist()], dtype=object)
     return replace(
         dataset,
@@ -131,6 +134,7 @@ def outliers(dataset: DataSet, other: DataSet, number: int, *, generator: Genera
         labels=torch.cat([labels, unknown]),
         ids=np.concatenate([dataset.ids.astype(object), named]),
         note=_and(dataset.note, f"{number} outliers from {other.name}, without labels"),
+        costs=None if dataset.costs is None else np.concatenate([dataset.costs, priced]),
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from bayesal.data.answers import Task, read_answers
+from bayesal.data.costs import read_costs
 from bayesal.data.dataset import DataSet
 
 TARGETS = ("label", "target")
@@ -25,12 +26,13 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise ValueError(f"cannot read {path} as a table: {error}") from error
 
 
-def table_data_set(path: Path, *, target: str | None, task: Task | None) -> DataSet:
+def table_data_set(path: Path, *, target: str | None, task: Task | None, cost: str | None = None) -> DataSet:
     """A table: one row a point.
 
     ``target``: the column of labels, default ``label`` or ``target`` if there is one, else the last column; ``""`` for
-    a table without labels. An ``id`` column gives the ids, else the row numbers. Every other column is an input:
-    numbers as they are, ordered categories as 0, 1, ..., words as one 0/1 column a word.
+    a table without labels. An ``id`` column gives the ids, else the row numbers. ``cost``: the column of what each
+    label costs. Every other column is an input: numbers as they are, ordered categories as 0, 1, ..., words as one 0/1
+    column a word.
     """
     frame = read_frame(path)
     ids, numbered = np.arange(len(frame)), "row numbers are the ids"
@@ -38,6 +40,9 @@ def table_data_set(path: Path, *, target: str | None, task: Task | None) -> Data
         if bool(frame["id"].isna().any()):
             raise ValueError(f"the column 'id' of {path.name} is empty in places; every point needs an id")
         ids, numbered = frame.pop("id").to_numpy(dtype=object), "the column 'id' gives the ids"
+    costs, priced = None, ""
+    if cost is not None:
+        costs, priced = _costs(frame, path, cost, target, ids), f"the column {cost!r} is what a label costs"
     column = _target_of(frame, path, target)
     labels = frame.pop(column) if column else pd.Series(np.full(len(frame), np.nan))
     answers = read_answers(labels, f"the column {column!r}" if column else path.name, task)
@@ -50,7 +55,8 @@ def table_data_set(path: Path, *, target: str | None, task: Task | None) -> Data
         class_names=answers.class_names,
         ids=ids,
         source=str(path),
-        note="; ".join(filter(None, (answers.note, encoded, numbered))),
+        note="; ".join(filter(None, (answers.note, encoded, numbered, priced))),
+        costs=costs,
     )
 
 
@@ -106,6 +112,15 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _costs(frame: pd.DataFrame, path: Path, cost: str, target: str | None, ids: np.ndarray) -> np.ndarray:
+    """The costs, taken out of the frame."""
+    if cost in (target, "id"):
+        raise ValueError(f"the column {cost!r} of {path.name} is the target or the ids; name another one as the cost")
+    if cost not in frame.columns:
+        raise ValueError(f"{path.name} has no column {cost!r}; its columns are {', '.join(map(str, frame))}")
+    return read_costs(frame.pop(cost), ids, f"the column {cost!r} of {path.name}")
 
 
 def _target_of(frame: pd.DataFrame, path: Path, target: str | None) -> str | None:

@@ -20,6 +20,7 @@ from bayesal.strategies.lookahead import LookingAhead as LookingAhead
 from bayesal.strategies.margins import SmallestMargin as SmallestMargin
 from bayesal.strategies.mixing import FeatureMixing as FeatureMixing
 from bayesal.strategies.paired import Paired as Paired
+from bayesal.strategies.priced import per_cost as per_cost
 from bayesal.strategies.pseudo import AfterPseudoLabels as AfterPseudoLabels
 from bayesal.strategies.represent import Represent as Represent
 from bayesal.strategies.retrained import Retrained as Retrained

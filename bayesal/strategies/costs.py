@@ -44,7 +44,8 @@ class PerCost:
         scores = pool.scan(self.view(belief, pool, generator=generator), ids, what="scoring the pool").double()
         if bool((scores < BELOW_ZERO_BY_ROUNDING).any()):
             raise ValueError(
-                f"a score per cost needs scores of at least 0, but one is {scores.min().item():g}; choose another score"
+                f"a score per cost needs scores of at least 0, but one is {scores.min().item():g}; choose another "
+                "score, such as BALD or the margin"
             )
         costs = torch.tensor([float(self.costs[key]) for key in ids.tolist()], dtype=torch.float64)
         return picked(self.rule, scores / costs.to(scores.device), ids, batch_size, generator=generator)

@@ -1,15 +1,20 @@
-"""Points that cost differently: the score per cost."""
+"""Points that cost differently: the score per cost, and which methods can look at it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
+from bayesal import acquisitions, methods
 from bayesal.data.pool import Pool
-from bayesal.selection import top
-from bayesal.strategies import PerCost, Pick
+from bayesal.selection import power, softrank, top
+from bayesal.strategies import Distinct, Narrow, PerCost, Pick, per_cost
+from bayesal.views import Predictive
 
 IDS = ["a", "b", "c", "d"]
 COSTS = {"a": 1.0, "b": 4, "c": 2.0, "d": 0.5}
@@ -55,3 +60,73 @@ def test_the_costs_are_part_of_the_recipe():
 def test_costs_and_scores_that_cannot_be_divided_get_a_sentence(costs: dict, scores: list[float], sentence: str):
     with pytest.raises(ValueError, match=sentence):
         chosen(PerCost(Own(), costs=costs), scores, 1)
+
+
+SEEN = Predictive(acquisitions.bald, 5)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        methods.bald(5),
+        methods.powerbald(5),
+        methods.softrankbald(5),
+        methods.margin(5),
+        methods.entropy(5),
+        methods.epig(5),
+        methods.balance(),
+        methods.ceal(),
+        methods.egl(),
+        methods.spn_entropy(),
+        Distinct(methods.bald(5)),
+        Narrow(methods.random(), 10, methods.bald(5)),
+    ],
+)
+def test_methods_that_pick_by_scores_of_at_least_0_can_look_at_costs(method: Any):
+    priced = per_cost(method, COSTS, amounts=False)
+    assert priced is not None
+    assert repr(priced).count("PerCost(") == 1
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        methods.random(),
+        methods.batchbald(5),
+        methods.badge(),
+        methods.coreset(),
+        methods.cluster_margin(),
+        methods.balentacq(5),
+        methods.softmaxbald(5),
+        methods.vaal(),
+        methods.loss_prediction(),
+        methods.mu_bald(),
+        methods.propensity(),
+        lambda belief, pool, batch_size, *, generator: None,
+    ],
+)
+def test_batches_signed_scores_and_draws_that_depend_on_the_unit_do_not_look_at_costs(method: Any):
+    assert per_cost(method, COSTS, amounts=False) is None
+
+
+def test_for_amounts_what_may_be_below_0_or_grows_does_not_look_at_costs():
+    closed = per_cost(methods.variance(5), COSTS, amounts=True)
+    assert repr(closed).count("PerCost(") == 2
+    assert per_cost(methods.bald(5), COSTS, amounts=True) == PerCost(SEEN, COSTS)
+    assert per_cost(methods.entropy(5), COSTS, amounts=True) is None
+    assert per_cost(methods.epig(5), COSTS, amounts=True) is None
+
+
+@given(unit=st.floats(1e-3, 1e3), seed=st.integers(0, 99))
+def test_in_whatever_unit_the_costs_are_the_same_is_drawn(unit: float, seed: int):
+    for rule in (partial(power, coldness=1.0), partial(softrank, coldness=1.0)):
+        drawn = [
+            PerCost(Own(), {key: scale * cost for key, cost in COSTS.items()}, rule)(
+                None,
+                Pool.of(Tensor([[1.0], [6.0], [2.5], [0.25]]), ids=IDS, progress=False),
+                2,
+                generator=torch.Generator().manual_seed(seed),
+            ).ids
+            for scale in (1, unit)
+        ]
+        assert drawn[0] == drawn[1]
