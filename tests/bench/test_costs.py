@@ -1,5 +1,6 @@
 """Runs in which labels have prices: what is bought, and what it is told to have cost."""
 
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,17 @@ TINY = {
     "budget": 50.5,
     "seeds": 2,
     "num_hypotheses": 3,
-    "training": {"epochs": 2, "epoch_size": 64},
+    "training": {"epochs": 1, "epoch_size": 64},
     "workers": 1,
 }
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def quick() -> Iterator[None]:
     """Reports take longer than these studies; the test that looks at one writes it."""
-    monkeypatch.setattr(experiment, "write_report", lambda outcome, folder: None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(experiment, "write_report", lambda outcome, folder: None)
+        yield
 
 
 def frame() -> pd.DataFrame:
@@ -58,6 +61,14 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "twice.csv"
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, quick: None) -> tuple[Outcome, Path]:
+    """A run and its table; it is in the folder ``run`` beside it."""
+    table = tmp_path_factory.mktemp("whole") / "twice.csv"
+    frame().to_csv(table, index=False)
+    return run(table), table
+
+
 def run(table: Path, out: str = "run", said: StringIO | None = None, **settings) -> Outcome:
     wanted = configure({**TINY, "data": str(table), "out": str(table.parent / out), **settings})
     return run_experiment(wanted, Console(file=said or StringIO(), width=200))[0]
@@ -67,8 +78,8 @@ def prices_of(ids: Any) -> list[float]:
     return frame().set_index("id")["price"].loc[list(ids)].tolist()
 
 
-def test_scores_per_cost_buy_what_is_cheap_and_no_budget_is_exceeded(table: Path):
-    outcome = run(table)
+def test_scores_per_cost_buy_what_is_cheap_and_no_budget_is_exceeded(whole: tuple[Outcome, Path]):
+    outcome, _ = whole
     assert list(outcome.results.columns[:5]) == ["method", "seed", "round", "labels", "cost"]
     for (method, seed), study in outcome.results.groupby(["method", "seed"]):
         own = outcome.labels[(outcome.labels["method"] == method) & (outcome.labels["seed"] == seed)]
@@ -88,16 +99,17 @@ def test_scores_per_cost_buy_what_is_cheap_and_no_budget_is_exceeded(table: Path
 
 def test_where_all_labels_cost_1_a_run_is_the_same_as_without_costs(table: Path):
     frame().assign(price=1).to_csv(table, index=False)
-    priced = run(table, budget=20)
+    priced = run(table, budget=20, seeds=1)
     assert priced.results["cost"].tolist() == priced.results["labels"].tolist()
     frame().drop(columns="price").to_csv(table, index=False)
-    plain = run(table, "plain", cost=None, budget=20)
+    plain = run(table, "plain", cost=None, budget=20, seeds=1)
     assert plain.labels["id"].tolist() == priced.labels["id"].tolist()
     assert "cost" not in plain.results
 
 
-def test_a_killed_run_continues_to_the_same_end(table: Path, monkeypatch: pytest.MonkeyPatch):
-    whole, fitted = run(table), Ledger.fitted
+def test_a_killed_run_continues_to_the_same_end(whole: tuple[Outcome, Path], monkeypatch: pytest.MonkeyPatch):
+    outcome, table = whole
+    fitted = Ledger.fitted
     calls = iter(range(100))
 
     def dies(self: Ledger, *given: Any, **more: Any) -> bool:
@@ -105,23 +117,24 @@ def test_a_killed_run_continues_to_the_same_end(table: Path, monkeypatch: pytest
             raise KeyboardInterrupt
         return fitted(self, *given, **more)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Ledger, "fitted", dies)
+    monkeypatch.setattr(Ledger, "fitted", dies)
+    with pytest.raises(KeyboardInterrupt):
         run(table, "killed")
+    monkeypatch.undo()
     again = run(table, "killed")
-    measured = [outcome.results.drop(columns=list(COSTS)) for outcome in (whole, again)]
+    measured = [one.results.drop(columns=list(COSTS)) for one in (outcome, again)]
     pd.testing.assert_frame_equal(*measured, check_exact=True)
     texts = [(table.parent / name / "labels.csv").read_text() for name in ("run", "killed")]
     assert texts[0] == texts[1]
 
 
-def test_a_finished_run_with_money_left_is_not_run_again(table: Path):
-    once = run(table, seeds=1)
-    ledgers = {path: path.stat().st_mtime_ns for path in table.parent.rglob("ledger.sqlite")}
+def test_a_finished_run_with_money_left_is_not_run_again(whole: tuple[Outcome, Path]):
+    outcome, table = whole
+    ledgers = {path: path.stat().st_mtime_ns for path in (table.parent / "run").rglob("ledger.sqlite")}
     said = StringIO()
-    pd.testing.assert_frame_equal(run(table, said=said, seeds=1).results, once.results)
-    assert {path: path.stat().st_mtime_ns for path in table.parent.rglob("ledger.sqlite")} == ledgers
-    assert said.getvalue().count("units spent, accuracy") == 2
+    pd.testing.assert_frame_equal(run(table, said=said).results, outcome.results)
+    assert {path: path.stat().st_mtime_ns for path in (table.parent / "run").rglob("ledger.sqlite")} == ledgers
+    assert said.getvalue().count("units spent, accuracy") == 4
 
 
 def test_a_method_that_does_not_look_at_prices_is_named_before_and_in_the_notes(table: Path):
@@ -133,8 +146,8 @@ def test_a_method_that_does_not_look_at_prices_is_named_before_and_in_the_notes(
     assert [note for note in outcome.manifest["notes"] if "look" in note] == [sentence]
 
 
-def test_reports_speak_of_units_spent(table: Path):
-    outcome = run(table)
+def test_reports_speak_of_units_spent(whole: tuple[Outcome, Path]):
+    outcome, table = whole
     sentences = verdict(outcome)
     assert "units spent" in sentences[0]
     assert "units spent are medians over seeds and count the initial labels" in sentences[-1]
@@ -234,8 +247,8 @@ def test_a_batch_to_label_next_says_what_it_costs(table: Path):
         from_data(configure(settings), seed=0)
 
 
-def test_a_study_of_a_run_with_costs_can_be_asked_further(table: Path):
-    run(table, seeds=1)
+def test_a_study_of_a_run_with_costs_can_be_asked_further(whole: tuple[Outcome, Path]):
+    _, table = whole
     batch, _ = select(from_run(table.parent / "run", method="margin", seed=0), "margin", 3, seed=0)
     assert batch["cost"].tolist() == prices_of(batch["id"])
 
