@@ -1,5 +1,6 @@
 """How usual a point is among those that are labelled: the density of its features, by a normalising flow."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +16,21 @@ from bayesal.recipe import recipe
 from bayesal.types import Inputs, Look
 from bayesal.views.features import Features
 
-POINTS = 5  # labelled ones for each component: fewer say little about a density
+POINTS = 2  # labelled ones for each component: on digits, 5 let strangers pass for the labelled
 CONSTANT = 1e-9  # of the largest variance: below it, a component is one of rounding
 
 
 @dataclass(frozen=True, repr=False)
 class FlowDensity:
-    """Rows are ln p(z) of features z: p is a flow fitted to those of what is labelled (``learning.NormalisingFlow``).
+    """Rows are ln p(z) of standardised features z, with p fitted to those of what is labelled.
 
-    Features are those before the last layer, of several networks side by side. They are standardised, and reduced to
-    their first ``num_components`` principal components, of which there are no more than one for every five labelled
-    points; all of it by the labelled points. ``training`` is the fit. Fitted anew at every call, from the generator.
+    ln p(z) = ln q(u) + ln N(r; 0, σ² I): q is a normalising flow (``learning.NormalisingFlow``, set by ``training``) of
+    the first ``num_components`` principal components u, of which there are no more than one for every two labelled
+    points; r is what they leave of z, and σ² its variance (Tipping and Bishop, 1999, with a flow for the Gaussian of
+    u). Without r, strangers between the classes look usual. Features are those before the last layer, of several
+    networks side by side; all is fitted anew at every call, to the labelled points, from the generator. If they leave
+    nothing of their z, r does not count, which is noted.
+
     Raises ValueError for a belief without features, and where fewer than two labelled points differ.
     """
 
@@ -47,39 +52,67 @@ class FlowDensity:
             )
         known = pool.scan(features, pool.labelled, what="looking at what is labelled").double()
         scale = Standardise.of(known, torch.float64)
-        mean, directions = _components(scale(known), self.num_components)
-        rows = (scale(known) - mean) @ directions.mT
-        return FlowLook(features, scale, mean, directions, self.training(rows, generator))
+        components = Components.of(scale(known), self.num_components)
+        flow = self.training(components(scale(known))[0], generator)
+        return FlowLook(features, scale, components, flow, components.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Rows to (their components, ln N of what those leave)."""
+
+    mean: Float[Tensor, "E"]
+    directions: Float[Tensor, "D E"]
+    variance: float
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, rows: Float[Tensor, "L E"], most: int) -> "Components":
+        from sklearn.decomposition import PCA  # here, because it takes a second to import
+
+        if not bool(rows.isfinite().all()):
+            raise ValueError("features of labelled points must be finite numbers, but they are not; check the belief")
+        if bool((rows == rows[:1]).all()):
+            raise ValueError(
+                f"the features of all {len(rows)} labelled points are the same, so they have no density; label others, "
+                "or take the confidence 'mahalanobis'"
+            )
+        wanted = min(most, len(rows) // POINTS, rows.shape[1])
+        pca = PCA(wanted, random_state=0).fit(rows.cpu().numpy())
+        variances = np.asarray(pca.explained_variance_)
+        directions = np.asarray(pca.components_)[variances > CONSTANT * variances[0]]
+        mean, found = (torch.from_numpy(part).to(rows) for part in (np.asarray(pca.mean_), directions))
+        others = rows.shape[1] - len(found)
+        if not others:
+            return cls(mean, found, 0.0)
+        apart = rows - mean
+        left = float((apart - apart @ found.mT @ found).square().sum(1).mean())
+        if not left > CONSTANT * variances[0]:
+            note = f"{len(rows)} labelled points vary in {len(found)} of {rows.shape[1]} directions, so the others do not count"
+            return cls(mean, found, 0.0, (note,))
+        return cls(mean, found, left / others)
+
+    def __call__(self, rows: Float[Tensor, "N E"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N"]]:
+        apart = rows - self.mean
+        components = apart @ self.directions.mT
+        if not self.variance:
+            return components, apart.new_zeros(len(apart))
+        others = len(self.mean) - len(self.directions)
+        left = (apart - components @ self.directions).square().sum(1) / self.variance
+        return components, -(left + others * math.log(2 * math.pi * self.variance)) / 2
 
 
 @dataclass(frozen=True, eq=False)
 class FlowLook:
-    """Points in, their ln p out, in float64."""
+    """Points in, their ln p out, in float64; ``notes``: what there is to know about them."""
 
     features: Look
     scale: Standardise
-    mean: Float[Tensor, "E"]
-    directions: Float[Tensor, "D E"]
+    components: Components
     flow: Flow
+    notes: tuple[str, ...] = field(default=())
 
     @torch.no_grad()
     def __call__(self, inputs: Inputs, /) -> Float[Tensor, "N"]:
-        return self.flow.log_density((self.scale(self.features(inputs)) - self.mean) @ self.directions.mT)
-
-
-def _components(rows: Float[Tensor, "L E"], most: int) -> tuple[Float[Tensor, "E"], Float[Tensor, "D E"]]:
-    """The mean, and the directions in which these rows vary most."""
-    from sklearn.decomposition import PCA  # here, because it takes a second to import
-
-    if not bool(rows.isfinite().all()):
-        raise ValueError("features of labelled points must be finite numbers, but they are not; check the belief")
-    wanted = min(most, max(1, len(rows) // POINTS), rows.shape[1])
-    if bool((rows == rows[:1]).all()):
-        raise ValueError(
-            f"the features of all {len(rows)} labelled points are the same, so they have no density; label others, or "
-            "take the confidence 'mahalanobis'"
-        )
-    pca = PCA(wanted, random_state=0).fit(rows.cpu().numpy())
-    variances = np.asarray(pca.explained_variance_)
-    directions = np.asarray(pca.components_)[variances > CONSTANT * variances[0]]
-    return torch.from_numpy(np.asarray(pca.mean_)).to(rows), torch.from_numpy(directions).to(rows)
+        components, others = self.components(self.scale(self.features(inputs)))
+        return self.flow.log_density(components) + others

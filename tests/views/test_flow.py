@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 from torch import Generator, Tensor, nn
 
 from bayesal.data.pool import Pool
@@ -58,20 +60,36 @@ def test_outliers_of_the_labelled_points_are_unlikely():
     assert float(found[40:80].median()) > float(found[80:].max())
 
 
-@pytest.mark.parametrize(("labelled", "components"), [(2, 1), (5, 1), (10, 2), (19, 3), (40, 4)])
-def test_there_are_five_points_for_a_component(labelled: int, components: int):
+@pytest.mark.parametrize(("labelled", "components"), [(2, 1), (3, 1), (5, 2), (6, 3), (40, 4)])
+def test_there_are_two_points_for_a_component(labelled: int, components: int):
     look = QUICK(Shown(), pool_of(labelled), generator=seed())
-    assert look.directions.shape == (components, 4)
+    assert look.components.directions.shape == (components, 4)
     assert bool(look(points()).isfinite().all())
 
 
 def test_wide_features_are_reduced_and_constant_ones_do_not_count():
     inputs = torch.cat([torch.randn(60, 30, generator=seed(1)), torch.ones(60, 2)], 1)
     look = QUICK(Shown(), pool_of(50, inputs), generator=seed())
-    assert look.directions.shape == (8, 32)
+    assert look.components.directions.shape == (8, 32)
     assert bool(look(inputs).isfinite().all())
     few = torch.randn(2, 6, generator=seed(1)).repeat(30, 1)  # two different points, thirty times each
-    assert QUICK(Shown(), pool_of(30, few), generator=seed()).directions.shape == (1, 6)
+    narrow = QUICK(Shown(), pool_of(30, few), generator=seed())
+    assert narrow.components.directions.shape == (1, 6)
+    assert narrow.notes == ("30 labelled points vary in 1 of 6 directions, so the others do not count",)
+    assert bool(narrow(points(9).repeat(1, 2)[:, :6]).isfinite().all())
+
+
+def test_with_gaussians_it_is_probabilistic_principal_components():
+    inputs = (
+        torch.randn(60, 12, generator=seed(1), dtype=torch.float64) @ torch.randn(12, 12, generator=seed(2)).double()
+    )
+    found = FlowDensity(3, NormalisingFlow(0))(Shown(), pool_of(50, inputs), generator=seed())(inputs)
+    known = inputs[:50].numpy()
+    rows = (inputs.numpy() - known.mean(0)) / known.std(0)
+    values, vectors = np.linalg.eigh(np.cov(rows[:50].T, bias=True))
+    noise = values[:9].mean()
+    covariance = vectors @ np.diag([noise] * 9 + values[9:].tolist()) @ vectors.T
+    np.testing.assert_allclose(found.numpy(), multivariate_normal(np.zeros(12), covariance).logpdf(rows), rtol=1e-8)
 
 
 def test_labelled_points_that_are_all_the_same_get_a_sentence():
@@ -89,7 +107,7 @@ def test_labelled_points_that_are_all_the_same_get_a_sentence():
 
 def test_several_networks_count_side_by_side():
     look = QUICK(DeepEnsemble([network(1), network(2)]), pool_of(20), generator=seed())
-    assert look.directions.shape == (4, 16)
+    assert look.components.directions.shape == (8, 16)
 
 
 def test_poal_by_a_flow_is_a_function_of_the_generator():
