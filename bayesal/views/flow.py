@@ -88,8 +88,8 @@ class Components:
         apart = rows - mean
         left = float((apart - apart @ found.mT @ found).square().sum(1).mean())
         if not left > CONSTANT * variances[0]:
-            note = f"{len(rows)} labelled points vary in {len(found)} of {rows.shape[1]} directions, so the others do not count"
-            return cls(mean, found, 0.0, (note,))
+            seen = f"{len(rows)} labelled points vary in {len(found)} of {rows.shape[1]} directions"
+            return cls(mean, found, 0.0, (f"{seen}, so the others do not count",))
         return cls(mean, found, left / others)
 
     def __call__(self, rows: Float[Tensor, "N E"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N"]]:
