@@ -43,7 +43,7 @@ def read_answers(values: pd.Series, what: str, task: Task | None) -> Answers:
     if kind == "regression":
         if sort == "words":
             raise ValueError(f"{what} holds words such as {known.iloc[0]!r}, which cannot be read as amounts")
-        labels = values.to_numpy(dtype=np.float32, na_value=np.nan)
+        labels = values.to_numpy(dtype=np.float32, na_value=np.nan, copy=True)  # pandas' own may be read-only
         if np.isinf(labels).any():
             raise ValueError(f"{what} holds an infinite amount; correct it or leave it empty")
         return Answers(torch.from_numpy(labels), kind, (), f"{what}: read as amounts ({decided}){blank}")
