@@ -8,6 +8,7 @@ Runs of ``bayesal run``, with one small network for all, and tables of what they
 * ``imbalance``: how evenly batches spread over classes of which some are rare in the pool (entropy of the shares of
   classes over ln 10).
 * ``strangers``: how many points of no class at all are bought.
+* ``confidences``: the same for other ways in which POAL knows a class from none.
 
 What is in ``--out`` already is not run again. Intervals are Student's over seeds, 95 %, paired.
 """
@@ -30,7 +31,7 @@ from bayesal.bench.frames import numbers, rows_of
 from bayesal.bench.results import NO_LABEL, Outcome
 from bayesal.bench.statistics import interval_of
 
-PARTS = ("families", "cold-start", "imbalance", "strangers")
+PARTS = ("families", "cold-start", "imbalance", "strangers", "confidences")
 FAMILIES: dict[str, tuple[str, ...]] = {
     "mc-dropout": (
         *("coreset", "dacs", "typiclust", "probcover", "kmeans", "cluster_margin", "alfamix", "featuresim", "fre"),
@@ -47,6 +48,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 STARTS = ("random", "typiclust", "probcover", "kmeans")
 BALANCED = ("featuresim", "fre", "class_balanced", "badge", "entropy")
 AWARE = ("poal", "typiclust", "entropy")
+CONFIDENCES = ("poal", *(f"benchmarks.variants:poal_{kind}" for kind in ("stages", "perturbed", "flow")), "entropy")
 RARE, STRANGE = [5, 6, 7, 8, 9], [6, 7, 8, 9]
 ACCURACY = METRICS[0]
 COMMON: dict[str, Any] = {
@@ -153,13 +155,13 @@ def imbalance(runs: Runs, data: str) -> Iterable[str]:
         yield f"| {method} | " + " | ".join(cells) + " |"
 
 
-def strangers(runs: Runs, data: str) -> Iterable[str]:
+def strangers(runs: Runs, data: str, name: str = "strange", methods: Sequence[str] = AWARE) -> Iterable[str]:
     """Four classes are nobody's: their points cost a question and teach nothing."""
     own = {"network": "benchmarks.networks:small_cnn_of_six"} if data.endswith("mnist") else {}
-    outcome = runs.run("strange", data, AWARE, strange=STRANGE, budget=220, **own)
+    outcome = runs.run(name, data, methods, strange=STRANGE, budget=220, **own)
     yield "| method | strangers of the questions, % | against entropy | accuracy | against entropy | at the end |"
     yield "|---|---|---|---|---|---|"
-    labels = {method: list(asked(outcome, method)) for method in (*AWARE, "random")}
+    labels = {method: list(asked(outcome, method)) for method in (*methods, "random")}
     bought = {method: np.array([np.mean(some == NO_LABEL) for some in own]) for method, own in labels.items()}
     for method, share in bought.items():
         accuracy, other = means(outcome, method), means(outcome, "entropy")
@@ -170,7 +172,12 @@ def strangers(runs: Runs, data: str) -> Iterable[str]:
             difference(accuracy, other) if method != "entropy" else "",
             f"{100 * ends(outcome, method).mean():.1f}",
         ]
-        yield f"| {method} | " + " | ".join(cells) + " |"
+        yield f"| {method.rpartition(':')[2]} | " + " | ".join(cells) + " |"
+
+
+def confidences(runs: Runs, data: str) -> Iterable[str]:
+    """The nearest class in the last features, in those of four stages, of points moved a little; a flow's density."""
+    return strangers(runs, data, "confidences", CONFIDENCES)
 
 
 def means(outcome: Outcome, method: str) -> Float[np.ndarray, "S"]:
@@ -215,7 +222,13 @@ def difference(
     return f"**{told}**" if low > 0 or high < 0 else told
 
 
-SHOWN = {"families": families, "cold-start": cold_start, "imbalance": imbalance, "strangers": strangers}
+SHOWN = {
+    "families": families,
+    "cold-start": cold_start,
+    "imbalance": imbalance,
+    "strangers": strangers,
+    "confidences": confidences,
+}
 
 if __name__ == "__main__":
     main()

@@ -31,10 +31,6 @@ def poal(
     normalising flow on the features of what is labelled (``views.FlowDensity``); "density", ln p(x) by a belief that
     knows it (spn). ``candidates``, ``draws`` and ``seeded`` are those of ``selection.Pareto``.
 
-    On digits, 40 % of them strangers that nobody can label (batches of 20, 3 seeds), 43 of 100 bought points were
-    strangers by the nearest class, 40 with ``stages=4``, 44 with ``perturbation=0.01``, 45 by the flow, 90 by entropy
-    alone: too close to tell the confidences apart.
-
     Tasks: classification. Needs: Embeds. Paper: Zhan et al. 2023.
     """
     if confidence not in CONFIDENCES:
