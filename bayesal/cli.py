@@ -41,6 +41,9 @@ DATA = (
 )
 Data = Annotated[str, typer.Argument(help=DATA, show_default=False)]
 OptionalData = Annotated[str | None, typer.Argument(help=DATA, show_default=False)]
+Words = Annotated[
+    list[str] | None, typer.Argument(help="Only those that these words are all said of.", show_default=False)
+]
 Target = Annotated[str | None, typer.Option(help="The column (or array) of the labels, in a file of your own.")]
 Cost = Annotated[
     str | None,
@@ -224,26 +227,24 @@ def run(
     _run(settings)
 
 
-@app.command()
-def methods() -> None:
-    """The table of methods: names for --method, what they need, and their papers."""
-    from bayesal.bench.shell import table
+@app.command(epilog="[bold]bayesal methods k-means[/] · [bold]bayesal methods regression kirsch[/]")
+def methods(words: Words = None) -> None:
+    """The table of methods: names for --method, what they do and need, and their papers."""
+    from bayesal.bench.shell import catalogue
     from bayesal.methods import describe
 
-    table(
-        "Methods",
-        ("name", "tasks", "what it does", "paper"),
-        [(r.name, r.tasks, r.summary, r.paper) for r in describe()],
-    )
+    rows = [(r.name, r.summary, (r.tasks, f"needs {r.needs}", r.paper)) for r in describe()]
+    catalogue("methods", rows, words or [])
 
 
-@app.command()
-def posteriors() -> None:
+@app.command(epilog="[bold]bayesal posteriors laplace[/] · [bold]bayesal posteriors regression[/]")
+def posteriors(words: Words = None) -> None:
     """The table of posteriors: names for --posterior, what they need, and their papers."""
     from bayesal.bench.posteriors import POSTERIORS
-    from bayesal.bench.shell import table
+    from bayesal.bench.shell import catalogue
 
-    table("Posteriors", ("name", "tasks", "needs", "paper"), [(p.name, p.tasks, p.needs, p.paper) for p in POSTERIORS])
+    catalogue("posteriors", [(p.name, p.needs, (p.tasks, p.paper)) for p in POSTERIORS], words or [])
+    say("")
     say("Your own, as module:name: a function that makes a network (trained anew in each round, for MC dropout), or a")
     say("learner, called with (pool, generator). For score and select also a posterior that needs no training.")
 
@@ -288,7 +289,17 @@ def score(
     smoke: Smoke = False,
 ) -> None:
     """Score every unlabelled point: what is predicted, how surely, and what its label would tell."""
-    situation = _situation(data, run, method, target, task, posterior, hypotheses, seed, smoke)
+    situation = _situation(
+        data,
+        run,
+        seed,
+        {"smoke": smoke},
+        methods=method,
+        target=target,
+        task=task,
+        posterior=posterior,
+        num_hypotheses=hypotheses,
+    )
     from bayesal.bench.choose import score as scores
     from bayesal.bench.choose import write_table
     from bayesal.bench.shell import frame_table
@@ -323,7 +334,18 @@ def select(
     smoke: Smoke = False,
 ) -> None:
     """Choose what to label next: train on what is labelled, and print the ids of the best batch."""
-    situation = _situation(data, run, method, target, task, posterior, hypotheses, seed, smoke, cost)
+    situation = _situation(
+        data,
+        run,
+        seed,
+        {"batch_size": batch_size, "smoke": smoke},
+        methods=method,
+        target=target,
+        cost=cost,
+        task=task,
+        posterior=posterior,
+        num_hypotheses=hypotheses,
+    )
     from bayesal.bench.choose import select as selected
     from bayesal.bench.choose import unused, write_table
     from bayesal.bench.shell import frame_table
@@ -359,31 +381,21 @@ def report(
 
 
 def _situation(
-    data: str | None,
-    run: Path | None,
-    method: str | None,
-    target: str | None,
-    task: str | None,
-    posterior: str | None,
-    hypotheses: int | None,
-    seed: int | None,
-    smoke: bool,
-    cost: str | None = None,
+    data: str | None, run: Path | None, seed: int | None, sizes: dict[str, Any], *, methods: str | None, **flags: Any
 ) -> Any:
+    """``sizes`` are taken where the run does not say its own, ``flags`` only where there is none."""
     from bayesal.bench.config import configure
 
     if (data is None) == (run is None):
         raise ValueError("name either DATA or, with --run, the folder of a finished run")
-    flags = {"target": target, "cost": cost, "task": task, "posterior": posterior, "num_hypotheses": hypotheses}
     given = {name: value for name, value in flags.items() if value is not None}
     if run is not None:
         if given:
             raise ValueError(f"with --run the {', '.join(given)} of the run is taken; leave it out")
         from bayesal.bench.situation import from_run
 
-        return from_run(run, method=method, seed=seed)
-    methods = {"methods": [method]} if method else {}
-    config = configure({"data": data, "smoke": smoke, **methods, **given})
+        return from_run(run, method=methods, seed=seed)
+    config = configure({"data": data, **sizes, **({"methods": [methods]} if methods else {}), **given})
     from bayesal.bench.situation import from_data
 
     return from_data(config, seed=seed or 0)

@@ -110,6 +110,21 @@ def test_names_of_methods_are_never_cut():
     assert max(map(len, said.splitlines())) <= 80
 
 
+def test_methods_are_found_by_what_is_said_of_them():
+    said = bayesal_says("methods", "Kirsch", "regression")
+    assert "softmaxbald" in said
+    assert "batchbald" not in said  # classes only
+    assert "deep-kernel-gp" in bayesal_says("posteriors", "GP", "network")
+    assert "nothing is said of kmeans xyzzy in the" in complaint("methods", "kmeans", "xyzzy")
+
+
+def test_a_learner_that_counts_rounds_is_told_the_batch_that_is_asked_for(mine: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    monkeypatch.setattr("bayesal.learning.temporal.Temporal.cycles", lambda self, size: asked.append(self) or [size])
+    bayesal_says("select", "pets.csv", "--target", "kind", "--method", "tod", "--batch-size", "4", "--smoke")
+    assert [learner.batch_size for learner in asked] == [4]
+
+
 def test_a_run_writes_everything_and_repeats_itself(a_run: Path, tmp_path: Path):
     again = tmp_path / "again"
     bayesal_says("run", "--config", str(a_run / "config.yaml"), "--out", str(again))

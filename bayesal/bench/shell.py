@@ -13,6 +13,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 USER_ERRORS = (ValueError, KeyError, OSError, ImportError, RuntimeError, MemoryError, sqlite3.Error)
+TASKS = ("classification", "multilabel", "regression", "dense")
+"""What "any" stands for."""
 
 
 class Sentences(TyperGroup):
@@ -63,6 +65,28 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))
     Console().print(grid)
+
+
+def catalogue(what: str, entries: Sequence[tuple[str, str, Sequence[str]]], words: Sequence[str]) -> None:
+    """Entries (name, what it is, more about it, its tasks first) of which all ``words`` are said.
+
+    Raises ValueError if there is none.
+    """
+    shown = [each for each in entries if all(word.lower() in _said_of(each) for word in words)]
+    if not shown:
+        raise ValueError(f"nothing is said of {' '.join(words)} in the {len(entries)} {what}; try fewer words, or none")
+    grid = Table(box=None, show_header=False, padding=(0, 2, 1, 0))
+    grid.add_column(no_wrap=True, overflow="ignore", style="bold")
+    grid.add_column()
+    for name, summary, more in shown:
+        grid.add_row(escape(name), f"{escape(summary)}\n[dim]{escape(' · '.join(more))}[/]")
+    Console().print(grid)
+    say(f"{len(entries)} {what}." if len(shown) == len(entries) else f"{len(shown)} of {len(entries)} {what}.")
+
+
+def _said_of(entry: tuple[str, str, Sequence[str]]) -> str:
+    name, summary, more = entry
+    return " ".join([name, summary, *more, *(TASKS if more[0] == "any" else ())]).lower()
 
 
 def frame_table(title: str, frame: Any) -> None:
