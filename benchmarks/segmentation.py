@@ -5,7 +5,8 @@ tiles of some images are the pool, those of the others test. Without the data, a
 blobs. A small U-Net learns from 8 tiles at first and from as many more in every round, chosen among 600 open tiles
 drawn at random. All methods of a seed start from the same tiles and the same first weights, so differences are paired,
 and all are asked of one and the same learner: ``Temporal``, whose network goes on from the weights of the round before.
-Without "+ loss" it learns from labels alone.
+Without "+ loss" it learns from labels alone. With it, methods are compared with random under the same training, and
+random with random without it.
 
 "iou" and "dice" are means over background and nucleus; "over the budget" is the mean over all rounds but the first,
 which all methods share. Intervals are Student's over the seeds, 95 %.
@@ -148,19 +149,25 @@ def over_budget(runs: list[list[dict[str, float]]], metric: str) -> np.ndarray:
 
 
 def table(found: dict[str, list[list[dict[str, float]]]]) -> str:
-    """A row a method: means over seeds, and paired differences from ``random``."""
+    """A row a method: means over seeds, and paired differences from random."""
     head = ["method", *(f"{metric} over the budget" for metric in METRICS), "iou minus random's", "iou at the end"]
     lines = ["| " + " | ".join([*head, "minus random's", "nucleus pixels"]) + " |", "|---" * (len(head) + 2) + "|"]
     last = {name: np.array([rounds[-1]["iou"] for rounds in runs]) for name, runs in found.items()}
     for name, runs in found.items():
         cells = [cell(over_budget(runs, metric)) for metric in METRICS]
-        more = over_budget(runs, "iou") - over_budget(found["random"], "iou") if "random" in found else None
-        cells.append("" if more is None or name == "random" else cell(more, sign="+"))
+        other = compared_with(name)
+        told = other != name and other in found
+        cells.append(cell(over_budget(runs, "iou") - over_budget(found[other], "iou"), sign="+") if told else "")
         cells.append(cell(last[name]))
-        cells.append("" if more is None or name == "random" else cell(last[name] - last["random"], sign="+"))
+        cells.append(cell(last[name] - last[other], sign="+") if told else "")
         cells.append(f"{100 * np.mean([rounds[-1]['nuclei'] for rounds in runs]):.1f} %")
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def compared_with(name: str) -> str:
+    """Random under the same training; random with the loss, random without."""
+    return "random" + WITH_LOSS if name.endswith(WITH_LOSS) and name != "random" + WITH_LOSS else "random"
 
 
 def curves(found: dict[str, list[list[dict[str, float]]]]) -> str:
