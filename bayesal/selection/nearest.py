@@ -91,8 +91,7 @@ class Nearest:
             bounds[favourites] = torch.where(open_[favourites], self.squared[favourites], -1.0)
             reached = float(bounds[favourites].max() if not but else bounds[favourites].sort().values[-1 - but :][0])
             reaching = ((bounds >= reached) & open_).nonzero().squeeze(1)
-            if reached > 0 or but:
-                self.refresh(reaching)
+            self.refresh(reaching[self.squared[reaching] > 0])  # 0 cannot fall; the others may be copies too
         return largest(self.squared, reaching, but)
 
     def nothing_is_left(self) -> bool:

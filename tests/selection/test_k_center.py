@@ -151,6 +151,14 @@ def test_copies_come_last_in_order_and_are_noted(kernel: Inner | None):
     assert grow(KCenter(kernel), rows, 1, given=rows, generator=Generator()).notes != ()
 
 
+def test_copies_beyond_those_looked_at_first_come_last_too():
+    """Forty copies of the farthest row, all of which look far until they are compared with the one that is taken."""
+    rows = torch.tensor([[10.0]] * 40 + [[5.0], [7.0]])
+    selection = grow(KCenter(), rows, 6, given=torch.zeros(1, 1), generator=Generator())
+    assert selection.ids == [0, 40, 41, 1, 2, 3]
+    assert selection.gains.tolist() == [100, 25, 4, 0, 0, 0]
+
+
 def test_small_pools():
     assert picks(drawn(0, 1, 3), 1) == [0]
     assert picks(drawn(0, 5, 3), 0) == []
