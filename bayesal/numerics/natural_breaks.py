@@ -46,8 +46,9 @@ def _starts(values: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
     """
     if not len(values):
         return np.zeros(0, dtype=int)
-    centred = values - np.average(values, weights=weights)
-    mass, first, second = (np.concatenate([[0.0], np.cumsum(weights * centred**power)]) for power in range(3))
+    middle = int(np.searchsorted(np.cumsum(weights), weights.sum() / 2))
+    centred = values - values[middle]
+    mass, first, second = (_outward(weights * centred**power, middle) for power in range(3))
 
     def spread(i: np.ndarray, j: np.ndarray) -> np.ndarray:
         total = first[j] - first[i]
@@ -64,6 +65,11 @@ def _starts(values: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
     for group in range(groups - 1, 0, -1):
         starts[group] = end = int(cuts[group - 1][end])
     return np.array(starts)
+
+
+def _outward(terms: np.ndarray, middle: int) -> np.ndarray:
+    """Their sums up to every place, less that up to the middle one: so a value far out is in no sum closer in."""
+    return np.concatenate([-np.cumsum(terms[:middle][::-1])[::-1], [0.0], np.cumsum(terms[middle:])])
 
 
 def _next(

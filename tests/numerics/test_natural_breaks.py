@@ -50,6 +50,12 @@ def test_no_other_cuts_are_tighter(values: list[int], groups: int, scale: float)
     assert (np.diff(found[order])[np.diff(numbers[order]) == 0] == 0).all()
 
 
+def test_a_value_far_out_does_not_blur_the_others():
+    values = torch.tensor([-1234.5, 0, 1e-7, 2e-7, 7e-7, 8e-7, 9e-7], dtype=torch.float64)
+    assert natural_breaks(values, 3).tolist() == [0, 1, 1, 1, 2, 2, 2]
+    assert natural_breaks(-values, 3).tolist() == [2, 1, 1, 1, 0, 0, 0]
+
+
 def test_bins_are_about_as_tight_as_every_value():
     values = torch.randn(30_000, generator=Generator().manual_seed(0)).exp()
     numbers = values.double().numpy()
