@@ -31,8 +31,8 @@ def hashed_mean_squared_distances(
     R), R (D, ``buckets`` / 2) normal; the order is cut into chunks of ``chunk`` rows, and neighbours are looked for in
     a row's chunk, the one before and the one after. ``rounds`` of them, each with hashes of its own, are brought
     together; no neighbour counts twice. About 3 N · chunk · rounds · D operations: linear in N. With all rows in one
-    chunk it is :func:`~bayesal.numerics.neighbours.mean_squared_distances`. Which are nearest is screened in float32;
-    their distances are differences in float64.
+    bucket or chunk it is :func:`~bayesal.numerics.neighbours.mean_squared_distances`. Which are nearest is screened in
+    float32; their distances are differences in float64.
 
     The hash of Reformer (Kitaev, Kaiser and Levskaya, 2020) for the densities of Kim and Shin (KDD 2022). With fewer
     other rows than ``neighbours``, over all of them. Raises ValueError for fewer than 1 neighbour, round or row in a
@@ -40,7 +40,7 @@ def hashed_mean_squared_distances(
     """
     check_neighbours(neighbours)
     check_hash(buckets, chunk, rounds)
-    if chunk >= len(rows):
+    if buckets == 1 or chunk >= len(rows):
         return mean_squared_distances(rows, neighbours)
     ready = Screened.of(rows)
     n, k = len(ready), min(neighbours, len(ready) - 1)

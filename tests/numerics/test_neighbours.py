@@ -54,7 +54,8 @@ AWKWARD = {
 def test_distances_are_those_of_all_pairs(rows: Tensor, k: int, monkeypatch: pytest.MonkeyPatch):
     expected = brute(rows, k)
     torch.testing.assert_close(mean_squared_distances(rows, k), expected, rtol=1e-9, atol=0)
-    torch.testing.assert_close(hashed(rows, k, chunk=len(rows), buckets=1), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(hashed(rows, k, chunk=len(rows)), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(hashed(rows, k, chunk=8, buckets=1), expected, rtol=1e-9, atol=0)
     for module in (neighbours, hashing):
         monkeypatch.setattr(module, "PAIRS", 100)
     monkeypatch.setattr(neighbours, "DECIDED", 50)
