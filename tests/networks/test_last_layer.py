@@ -3,23 +3,10 @@
 import pytest
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from bayesal.networks import MLP, SmallCNN, split_head
 from bayesal.networks.last_layer import inputs_of, last_layer, outputs_and_features
-
-
-class HeadFirst(nn.Module):
-    """The head is made first; activations are calls, one of them in place."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(6, 2)
-        self.first, self.second = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 6, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.first(x), inplace=True)
-        return self.head(F.relu(self.second(x)).mean((2, 3)))
+from tests.networks.toys import HeadFirst
 
 
 class Skipping(nn.Module):

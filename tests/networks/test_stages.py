@@ -5,23 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from bayesal.networks import MLP, LossModule, LossPredictor, MnistCNN, ResidualCNN, ResidualMLP, SmallCNN, stages_of
 from bayesal.networks.stages import Stage, outputs_of
-
-
-class InPlace(nn.Module):
-    """Activations are calls, one of them in place, and the head is made first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(6, 2)
-        self.first, self.second = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 6, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.first(x), inplace=True)
-        return self.head(F.relu(self.second(x)).mean((2, 3)))
+from tests.networks.toys import HeadFirst
 
 
 class Tokens(nn.Module):
@@ -45,7 +32,7 @@ def points(*shape: int, n: int = 3) -> Tensor:
         (SmallCNN, (1, 8, 8), [("2", 16, 1), ("5", 32, 1), ("9", 128, 1)]),
         (MnistCNN, (1, 28, 28), [("3", 32, 1), ("7", 64, 1), ("11", 128, 1)]),
         (lambda: MLP(5, 3), (5,), [("body.1", 128, 1), ("body.4", 128, 1)]),
-        (InPlace, (1, 8, 8), [("first", 4, 1), ("second", 6, 1)]),
+        (HeadFirst, (1, 8, 8), [("first", 4, 1), ("second", 6, 1)]),
         (Tokens, (4, 3), [("body", 7, 2)]),
         (lambda: nn.Linear(5, 3), (5,), [("", 3, 1)]),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(5, 3)), (5,), [("1", 3, 1)]),
