@@ -82,16 +82,22 @@ class Nearest:
         """The open row with the largest squared distance (ties: the lowest) but for so many, and that; something must
         be taken."""
         bounds = self.squared.masked_fill(~open_, -1)
-        values, favourites = bounds.topk(min(FAVOURITES + but, len(bounds)))
+        count = FAVOURITES + but
+        values, favourites = bounds.topk(min(count, len(bounds)))
         if float(values[0]) == torch.inf:
             self.up_to_date()
             reaching = open_.nonzero().squeeze(1)
         else:
-            self.refresh(favourites)
-            bounds[favourites] = torch.where(open_[favourites], self.squared[favourites], -1.0)
-            reached = float(bounds[favourites].max() if not but else bounds[favourites].sort().values[-1 - but :][0])
+            while True:
+                self.refresh(favourites)
+                bounds[favourites] = torch.where(open_[favourites], self.squared[favourites], -1.0)
+                reached = float(bounds[favourites].sort().values[-1 - but :][0])
+                if reached > 0 or count >= len(bounds) or not bool(values[: but + 1][-1] > 0):
+                    break
+                count *= 4  # they are all copies of what is taken: look further
+                values, favourites = bounds.topk(min(count, len(bounds)))
             reaching = ((bounds >= reached) & open_).nonzero().squeeze(1)
-            self.refresh(reaching[self.squared[reaching] > 0])  # 0 cannot fall; the others may be copies too
+            self.refresh(reaching[self.squared[reaching] > 0])  # 0 cannot fall
         return largest(self.squared, reaching, but)
 
     def nothing_is_left(self) -> bool:

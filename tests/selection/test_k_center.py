@@ -157,6 +157,10 @@ def test_copies_beyond_those_looked_at_first_come_last_too():
     selection = grow(KCenter(), rows, 6, given=torch.zeros(1, 1), generator=Generator())
     assert selection.ids == [0, 40, 41, 1, 2, 3]
     assert selection.gains.tolist() == [100, 25, 4, 0, 0, 0]
+    alike = torch.ones(100, 2)
+    assert picks(alike, 40, torch.zeros(1, 2)) == list(range(40))
+    repeated = drawn(1, 30, 2).repeat(20, 1)
+    assert sorted(picks(repeated, 30)) == list(range(30))
 
 
 def test_small_pools():
