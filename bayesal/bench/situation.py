@@ -34,7 +34,8 @@ class Situation:
 
 
 def from_run(folder: Path, *, method: str | None, seed: int | None) -> Situation:
-    """Where one study of a run stands: its pool, and its belief, learned again to the same weights.
+    """Where one study of a run stands: its pool, and its belief, learned again to the same weights. What was asked
+    without getting a label is not chosen again.
 
     Raises ValueError for a folder that is no run, or a study it does not have or has not begun.
     """
@@ -55,8 +56,11 @@ def from_run(folder: Path, *, method: str | None, seed: int | None) -> Situation
     known = around(task, learner)
     strategy = method_for(config, name, known)
     with Study.open(path, pool=task.pool, learner=learner, method=strategy, seed=seed) as study:
-        pool = study.pool
+        pool, vain = study.pool, set(study.skipped)
         note = f"in {folder}, {name} with seed {seed} has {len(pool.labels)} of {len(pool)} points labelled"
+        if vain:
+            pool = pool.only([key for key in pool.unlabelled.tolist() if key not in vain])
+            note += f"; {len(vain)} got no label and are not asked again"
         with on_threads(config.threads):  # else sums would differ in their last digits, and so the belief
             return Situation(config, task.data, pool, study.belief, note, known)
 

@@ -8,11 +8,13 @@ import pytest
 from rich.console import Console
 
 from bayesal.bench import experiment
+from bayesal.bench.choose import score, select
 from bayesal.bench.config import configure
 from bayesal.bench.experiment import run_experiment
 from bayesal.bench.protocol import settle
 from bayesal.bench.report import render
 from bayesal.bench.results import Outcome, load
+from bayesal.bench.situation import from_run
 from bayesal.bench.tasks import Task, load_data, make_task
 from bayesal.bench.verdict import verdict
 
@@ -110,6 +112,18 @@ def test_a_last_batch_of_strangers_only_still_ends_the_curve_at_the_budget(tmp_p
     ends = outcome.results.groupby(["method", "seed"])["answers"].max()
     assert set(ends) == {12}
     assert not np.isnan(outcome.results["accuracy"]).any()
+
+
+def test_points_that_got_no_label_are_not_chosen_again_from_a_run(tmp_path: Path):
+    outcome = run(tmp_path / "run", strange=[1, 2, 3, 4, 5, 6], methods=["entropy"], baseline=None, seeds=1)
+    vain = set(outcome.labels[outcome.labels["label"] == -1]["id"])
+    assert vain
+    situation = from_run(tmp_path / "run", method=None, seed=None)
+    assert f"; {len(vain)} got no label and are not asked again" in situation.note
+    every = len(situation.pool) - len(situation.pool.labels) - len(vain)
+    batch, _ = select(situation, "entropy", every, seed=0)
+    assert not vain & set(batch["id"])
+    assert not vain & set(score(situation, seed=0)["id"])
 
 
 def test_annotators_err_at_their_rate_alike_for_every_method_and_differently_from_each_other():
