@@ -14,7 +14,6 @@ OFFERS = ("Differentiable", "Embeds")
 IN_WORDS = {
     "Differentiable": "network that can be differentiated",
     "Embeds": "network that shows its features",
-    "Judges": "belief that judges points by a score it learned",
 }
 
 
@@ -55,7 +54,7 @@ def posterior_for(methods: Sequence[str]) -> str:
     common = [name for name in next(iter(named.values())) if all(name in others for others in named.values())]
     if not common:
         told = ", ".join(f"{method} trains {names[0]}" for method, names in named.items())
-        raise ValueError(f"{told}: run them apart, or give --posterior")
+        raise ValueError(f"{told}: run them apart, or give a --posterior of your own that serves all")
     return common[0]
 
 
@@ -66,8 +65,8 @@ def check_needs(methods: Sequence[str], posterior: str) -> None:
         return
     for row in describe():
         if row.name in methods and posterior not in (names := fitting(row.needs)):
-            what = re.sub(r" ?\([^)]*\)( or)?", "", row.needs)
-            raise ValueError(
-                f"the method {row.name} needs a {IN_WORDS.get(what, what)}, and {posterior} is none: "
-                f"take --posterior {' or '.join(names)}, or another method"
-            )
+            taken = " or ".join(names)
+            lacks = f"needs a {IN_WORDS.get(row.needs, row.needs)}, and {posterior} is none"
+            if "(" in row.needs:  # others may have all it asks, but are not what it is made for
+                lacks = f"works with the posterior {taken} only, and not with {posterior}"
+            raise ValueError(f"the method {row.name} {lacks}: take --posterior {taken}, or another method")
