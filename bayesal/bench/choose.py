@@ -29,7 +29,8 @@ def score(situation: Situation, *, seed: int) -> pd.DataFrame:
     score the predictions allow (nats, except for shares and units of the label). Raises ValueError without a belief."""
     if situation.belief is None:
         raise ValueError(
-            f"{situation.note}, so there is no model to score with; label some points, or give --posterior"
+            f"{situation.note}, so there is no model to score with; label some points, or give a trained model of your "
+            "own as --posterior module:name"
         )
     hypotheses = situation.belief.draw(situation.config.num_hypotheses, generator=stream(seed, 0, "score"))
     columns: list[str] = []

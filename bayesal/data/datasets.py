@@ -103,7 +103,7 @@ def _table(name: str, local: Path | None, seed: int) -> DataSet:
 
 def _unknown(given: str) -> str:
     close = difflib.get_close_matches(given.lower().replace("_", "-"), NAMES, cutoff=0.5)
-    meant = f"; did you mean {' or '.join(close)}?" if close else ";"
+    meant = f"; did you mean {' or '.join(close)}?" if close else "."
     return (
         f"there is no data set and no file or folder called {given!r}{meant} Known names: {', '.join(NAMES)}; or give "
         "the path of an .npz, CSV or Parquet file or of a folder of images"

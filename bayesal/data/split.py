@@ -34,9 +34,10 @@ def split(dataset: DataSet, *, test_fraction: float, seed: int) -> DataSet:
     num_test = round(test_fraction * len(known))
     num_strata = 1 if classes is None else len(np.unique(classes))
     if min(num_test, len(known) - num_test) < max(num_strata, 1):
+        single = f", not counting {len(alone)} that are the only ones of their class" if len(alone) else ""
         raise ValueError(
-            f"{dataset.name} has {len(known)} labelled points to split; a test_fraction of {test_fraction} would leave "
-            f"fewer than {max(num_strata, 1)} (one a class) on one side; label more, or give a test part"
+            f"{dataset.name} has {len(known)} labelled points to split{single}; a test_fraction of {test_fraction} would "
+            f"leave fewer than {max(num_strata, 1)} (one a class) on one side; label more, or give a test part"
         )
     test = np.sort(train_test_split(known, test_size=num_test, random_state=seed, stratify=classes)[1])
     drawn = f"{len(test)} of {len(known)} labelled points drawn for the test part (seed {seed})"

@@ -66,7 +66,10 @@ def encode(frame: pd.DataFrame, what: str) -> tuple[np.ndarray, str]:
     Raises ValueError naming the column for missing or infinite values, dates, and texts that are not categories.
     """
     if frame.shape[1] == 0:
-        raise ValueError(f"{what} has no column left to learn from")
+        raise ValueError(
+            f"{what} has no column left to learn from; give it one beside the labels, with commas (.csv) or tabs "
+            "(.tsv) between columns"
+        )
     parts, notes = [], []
     for name, values in frame.items():
         if values.isna().any():

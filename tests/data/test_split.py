@@ -71,6 +71,10 @@ def test_parts_that_would_be_empty_are_refused():
         split(a_set([0, 1] * 5), test_fraction=0.05, seed=0)
     with pytest.raises(ValueError, match="fewer than 2"):
         split(a_set([0, 1] * 5), test_fraction=0.95, seed=0)
+    with pytest.raises(
+        ValueError, match="0 labelled points to split, not counting 2 that are the only ones of their cl"
+    ):
+        split(a_set([0, 1, -1, -1]), test_fraction=0.5, seed=0)
 
 
 def test_a_second_test_part_is_refused():

@@ -87,7 +87,7 @@ def test_words_among_the_inputs_are_encoded_and_said(tmp_path):
         ({"id": [1, 1], "x": [1, 2], "y": [0, 1]}, "the id 1 stands for more than one point"),
         ({"id": ["a", None], "x": [1, 2], "y": [0, 1]}, "column 'id' of mine.csv is empty in places"),
         ({"id": [0.5, 1.5], "x": [1, 2], "y": [0, 1]}, "ids must be integers or strings"),
-        ({"y": [0, 1]}, "no column left to learn from"),
+        ({"y": [0, 1]}, "no column left to learn from; give it one beside the labels, with commas"),
         ({"label": [0, 1], "target": [0, 1], "x": [1, 2]}, "'label' and 'target'; say which is the target"),
         ({"x": [1, 2], "y": ["a", 3.5]}, None),
     ],
