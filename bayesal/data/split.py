@@ -36,8 +36,8 @@ def split(dataset: DataSet, *, test_fraction: float, seed: int) -> DataSet:
     if min(num_test, len(known) - num_test) < max(num_strata, 1):
         single = f", not counting {len(alone)} that are the only ones of their class" if len(alone) else ""
         raise ValueError(
-            f"{dataset.name} has {len(known)} labelled points to split{single}; a test_fraction of {test_fraction} would "
-            f"leave fewer than {max(num_strata, 1)} (one a class) on one side; label more, or give a test part"
+            f"{dataset.name} has {len(known)} labelled points to split{single}; a test_fraction of {test_fraction} "
+            f"would leave fewer than {max(num_strata, 1)} (one a class) on one side; label more, or give a test part"
         )
     test = np.sort(train_test_split(known, test_size=num_test, random_state=seed, stratify=classes)[1])
     drawn = f"{len(test)} of {len(known)} labelled points drawn for the test part (seed {seed})"
