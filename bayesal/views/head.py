@@ -14,6 +14,7 @@ from bayesal.views.features import embeddings, side_by_side
 from bayesal.views.networks import networks_of
 
 TOLERANCE = 1e-4  # of the largest logit
+STATISTICS = ("running_mean", "running_var")  # of batch norms, by which torch does not differentiate
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,9 @@ def head_of(belief: Any, pool: Pool) -> Head:
 
 def _of_network(network: Differentiable, inputs: Any) -> Head:
     state = {name: value.detach() for name, value in network.state.items()}
-    for value in state.values():
-        value.requires_grad_(value.is_floating_point())  # recorded, trained or not
+    for name, value in state.items():
+        kept = name.rpartition(".")[2] in STATISTICS
+        value.requires_grad_(value.is_floating_point() and not kept)  # recorded, trained or not
     with torch.enable_grad(), recording(state) as uses:
         network.forward(state, inputs)
     linear = [use for use in uses if isinstance(use.layer, nn.Linear) and use.weight is not None]

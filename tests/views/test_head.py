@@ -47,6 +47,13 @@ def test_a_frozen_trunk_and_a_frozen_bias_change_nothing() -> None:
     assert torch.allclose(head_of(MCDropout(net), Pool.of(points()))(features), net.eval()(points()), atol=1e-5)
 
 
+def test_batch_norms_before_the_head_are_no_hindrance() -> None:
+    net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 3))
+    net.train()(points(40))  # statistics that are not those of a new network
+    features = Features()(MCDropout(net), Pool.of(points()), generator=Generator())(points())
+    assert torch.allclose(head_of(MCDropout(net), Pool.of(points()))(features), net.eval()(points()), atol=1e-5)
+
+
 def test_a_belief_without_a_last_linear_layer_gets_a_sentence() -> None:
     pool = Pool.of(points())
     with pytest.raises(ValueError, match="object has no network that can be differentiated"):
