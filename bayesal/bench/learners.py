@@ -13,6 +13,7 @@ from bayesal.bench.named import load_named, made
 from bayesal.bench.posteriors import POSTERIORS
 from bayesal.data.dataset import DataSet
 from bayesal.learning import Supervised, Training
+from bayesal.learning.streams import seeded
 from bayesal.loop.learn import Learner
 from bayesal.posteriors import MCDropout
 
@@ -103,6 +104,16 @@ def check_network(network: str | None, posterior: str) -> None:
         raise ValueError(
             f"the network {network} must be what makes a new network when called without arguments, but it is a "
             f"{type(make).__name__}"
+        )
+    with seeded(0):  # whatever it draws, nothing that comes later is drawn otherwise
+        first, second = made(make, network), made(make, network)
+    if not isinstance(first, nn.Module):
+        raise ValueError(f"the network {network} must make an nn.Module, but it makes a {type(first).__name__}")
+    trained = [{id(weights) for weights in each.parameters() if weights.requires_grad} for each in (first, second)]
+    if trained[0] & trained[1]:
+        raise ValueError(
+            f"the network {network} must be made anew at every call, but two calls give weights in common: studies "
+            "would go on with what others have trained"
         )
 
 

@@ -88,6 +88,25 @@ def small_network() -> torch.nn.Module:
 NOT_A_MAKER = small_network()
 
 
+def the_same_network() -> torch.nn.Module:
+    return NOT_A_MAKER
+
+
+def no_network() -> str:
+    return "text"
+
+
+def failing_network() -> torch.nn.Module:
+    raise RuntimeError("no gpu")
+
+
+def new_head_on_a_frozen_body() -> torch.nn.Module:
+    return torch.nn.Sequential(FROZEN, torch.nn.Dropout(), torch.nn.Linear(3, 1))
+
+
+FROZEN = torch.nn.Linear(5, 3).requires_grad_(False)
+
+
 @pytest.mark.parametrize("posterior", ["mc-dropout", "swag", "laplace"])
 def test_a_network_of_the_users_takes_the_place_of_the_default(posterior: str):
     data = data_set("classification", (5,))
@@ -104,8 +123,17 @@ def test_a_network_of_the_users_takes_the_place_of_the_default(posterior: str):
         ("pyro-svi", "small_network", "takes no network"),
         ("mc-dropout", "NOT_A_MAKER", "called without arguments"),
         ("mc-dropout", "missing", "has no 'missing'"),
+        ("mc-dropout", "no_network", "must make an nn.Module, but it makes a str"),
+        ("mc-dropout", "failing_network", "failing_network .* but calling it fails: RuntimeError: no gpu"),
+        ("mc-dropout", "the_same_network", "must be made anew at every call, but two calls give weights in common"),
     ],
 )
 def test_a_network_that_has_no_place_is_told(posterior: str, network: str, said: str):
     with pytest.raises(ValueError, match=said):
         learner_for(posterior, data_set("regression", (5,)), QUICK, network=f"{__name__}:{network}")
+
+
+def test_what_is_not_trained_may_be_shared_and_nothing_is_drawn_otherwise_for_looking():
+    before = torch.get_rng_state()
+    learner_for("mc-dropout", data_set("regression", (5,)), QUICK, network=f"{__name__}:new_head_on_a_frozen_body")
+    assert torch.equal(torch.get_rng_state(), before)
