@@ -168,6 +168,8 @@ def test_a_partly_labelled_table_tells_what_to_label_next(mine: Path):
     assert chosen["id"].nunique() == 4
     assert all(i in said and int(i.removeprefix("row")) >= 20 for i in chosen["id"])
     assert list(chosen.columns) == ["id", "score", "gain"]
+    bayesal_says("select", "pets.csv", "--target", "kind", "--method", "random", "--smoke", "--out", "blind.csv")
+    assert list(pd.read_csv("blind.csv").columns) == ["id"]  # there is nothing that would explain them
 
 
 def test_choosing_again_chooses_the_same_and_overwrites_nothing(mine: Path):

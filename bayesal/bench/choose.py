@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Normal
 
 from bayesal import acquisitions
-from bayesal.bench.named import heedless, method_for
+from bayesal.bench.named import heedless, looks_at_nothing, method_for
 from bayesal.bench.needs import works_blind
 from bayesal.bench.situation import Situation
 from bayesal.loop.files import write_atomically
@@ -51,8 +51,8 @@ def score(situation: Situation, *, seed: int) -> pd.DataFrame:
 
 
 def select(situation: Situation, method: str, batch_size: int, *, seed: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The batch to label next, in the order it was picked (``id``, ``score``, ``gain`` and, where labels have prices,
-    ``cost``), and what to know about it.
+    """The batch to label next, in the order it was picked (``id``, ``score`` and ``gain`` unless the method looks at
+    nothing, ``cost`` where labels have prices), and what to know about it.
 
     Without a belief a method that works without one chooses; in place of any other the batch is drawn at random, and
     the notes say so.
@@ -60,7 +60,8 @@ def select(situation: Situation, method: str, batch_size: int, *, seed: int) -> 
     blind = situation.belief is None and not works_blind(method)
     strategy: Strategy[Any] = random() if blind else method_for(situation.config, method, situation.around)
     selection = strategy(situation.belief, situation.pool, batch_size, generator=stream(seed, 0, "select"))
-    frame = pd.DataFrame({"id": list(selection.ids), "score": selection.scores, "gain": selection.gains})
+    explained = {} if looks_at_nothing(strategy) else {"score": selection.scores, "gain": selection.gains}
+    frame = pd.DataFrame({"id": list(selection.ids), **explained})
     notes = ["there is nothing to learn from yet, so these were drawn at random"] if blind else []
     if (costs := situation.around.costs) is not None:
         frame["cost"] = [costs[key] for key in selection.ids]

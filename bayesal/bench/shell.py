@@ -60,7 +60,7 @@ def say(text: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    grid = Table(*columns, title=title, title_justify="left")
+    grid = Table(*columns, title=title, title_justify="left", min_width=len(title))
     grid.columns[0].no_wrap, grid.columns[0].overflow = True, "ignore"  # a name that is cut cannot be typed
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))
