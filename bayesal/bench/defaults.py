@@ -16,6 +16,7 @@ from bayesal.networks import MLP, MnistCNN, SmallCNN
 PROTOCOL_SHAPE = (1, 28, 28)
 """Images of this shape follow the protocol of the BatchBALD experiments (Kirsch et al., 2019)."""
 TABLE_DROPOUT = 0.5  # with fewer, a network over-fits the spread of a few dozen amounts
+SMALLEST_SIDE = 4  # of what the small CNN can halve twice
 LARGEST_SIDE = 32  # of the images the default network looks at; larger ones are averaged down to it
 
 
@@ -58,13 +59,14 @@ class Given:
 
 
 def network_for(data: DataSet, *, squared: bool = False) -> Callable[[], nn.Module]:
-    """The default: the BatchBALD authors' for 28 x 28 grey images, a small CNN for others, an MLP for tables."""
+    """The default: the BatchBALD authors' for 28 x 28 grey images, a small CNN for others, an MLP for tables and for
+    images that are too small for it."""
     shape, outputs = point_shape(data), len(data.class_names)
     if data.kind == "regression":
         outputs = 1 if squared else 2
     if shape == PROTOCOL_SHAPE and data.kind != "regression":
         return partial(MnistCNN, outputs)
-    if data.image:
+    if data.image and min(shape[1:]) >= SMALLEST_SIDE:
         channels, rows, columns = shape
         if max(rows, columns) <= LARGEST_SIDE:
             return partial(SmallCNN, outputs, channels, image_size=(rows, columns))

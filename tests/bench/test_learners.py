@@ -58,8 +58,11 @@ def test_labels_of_one_class_ask_for_more():
 
 
 def test_the_network_follows_from_the_shape():
-    made = {shape: network_for(data_set("classification", shape))() for shape in [(1, 28, 28), (3, 28, 28), (7,)]}
-    assert [type(net) for net in made.values()] == [MnistCNN, SmallCNN, MLP]
+    made = {
+        shape: network_for(data_set("classification", shape))()
+        for shape in [(1, 28, 28), (3, 28, 28), (7,), (1, 3, 20)]
+    }
+    assert [type(net) for net in made.values()] == [MnistCNN, SmallCNN, MLP, MLP]
     assert point_shape(data_set("classification", (3, 12, 9))) == (3, 12, 9)
 
 
