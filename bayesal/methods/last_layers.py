@@ -5,7 +5,7 @@ from typing import Any
 
 from bayesal import selection
 from bayesal.methods.kernels import NOISE, bait_kernel, kmeanspp
-from bayesal.representations import badge_embedding, binary_fisher_factors, fisher_factors, posterior, scale
+from bayesal.representations import badge_embedding, binary_fisher_factors, fisher_factors, posterior, scale, spanned
 from bayesal.strategies import Represent, Strategy
 from bayesal.strategies.either import ByTask
 from bayesal.views import Embedded, LastLayer
@@ -45,5 +45,5 @@ def bait(
     """
     embedding = binary_fisher_factors if surrogate else fisher_factors
     rule = selection.FisherBait(regularisation, weighting, over_selection)
-    classes = Represent(Embedded(embedding, LastLayer(num_hypotheses)), rule, given=True)
+    classes = Represent(Embedded(embedding, LastLayer(num_hypotheses)), rule, (spanned(),), given=True)
     return ByTask(classes, bait_kernel("last_layer", over_selection=over_selection))

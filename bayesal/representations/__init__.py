@@ -29,4 +29,5 @@ from bayesal.representations.signatures import log_likelihood_signatures as log_
 from bayesal.representations.signatures import loss_signatures as loss_signatures
 from bayesal.representations.signatures import regression_signatures as regression_signatures
 from bayesal.representations.sketch import sketch as sketch
+from bayesal.representations.spanned import spanned as spanned
 from bayesal.representations.unit import unit as unit
