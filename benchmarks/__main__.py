@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+PARTS = {"networks", "variants"}
+"""What runs of benchmarks take by name."""
+
 
 def main() -> int:
-    there = sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if not m.name.startswith("_"))
+    modules = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
+    there = sorted(name for name in modules - PARTS if not name.startswith("_"))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *there], help=f"which ones (default: all): {', '.join(there)}")
     parser.add_argument("--smoke", action="store_true", help="a few seconds each, to see that they run")
