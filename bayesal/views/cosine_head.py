@@ -13,6 +13,7 @@ from bayesal.data.pool import Pool
 from bayesal.learning import Examples, SquaredLoss, Streams, Training, minimise
 from bayesal.learning.streams import seeded
 from bayesal.networks import Standardise
+from bayesal.networks.standardise import mean_and_spread
 from bayesal.recipe import recipe
 from bayesal.types import Inputs, Look, UnpackingLook
 from bayesal.views.features import Features
@@ -115,5 +116,5 @@ def _checked(rows: Tensor) -> Tensor:
 
 def _scale_of(rows: Float[Tensor, "N D"]) -> Standardise:
     """Mean and standard deviation of each feature, in float64; a constant one keeps the scale 1."""
-    mean, spread = rows.double().cpu().mean(0), rows.double().cpu().std(0, correction=0)
+    mean, spread = mean_and_spread(rows.cpu())
     return Standardise(mean, torch.where(spread > ROUNDING * mean.abs(), spread, 1.0))

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from bayesal.data.pool import Pool
+from bayesal.networks.standardise import mean_and_spread
 from bayesal.numerics.mahalanobis import ClassGaussians
 from bayesal.recipe import recipe
 from bayesal.types import Inputs
@@ -58,7 +59,7 @@ class NearClasses:
         notes = tuple(dict.fromkeys(note for each in classes for note in each.notes))
         if not self.perturbation:
             return NotedLook(near, notes)
-        step = float(self.perturbation) * _spread(_numbers(pool.gather(pool.labelled)))
+        step = float(self.perturbation) * mean_and_spread(_numbers(pool.gather(pool.labelled)))[1]
         return NotedLook(lambda inputs: near.raised(_numbers(inputs), step), notes)
 
     def _depths(self, belief: Any, pool: Pool, generator: Generator) -> Callable[[Inputs], list[Tensor]]:
@@ -105,11 +106,3 @@ class Near:
 
 def _numbers(inputs: Tensor) -> Tensor:
     return inputs if inputs.is_floating_point() else inputs.to(torch.get_default_dtype())
-
-
-def _spread(points: Float[Tensor, "L ..."]) -> Float[Tensor, "..."]:
-    """The standard deviation of every column of a table, every channel of images, or else of all numbers."""
-    others = (
-        [axis for axis in range(points.ndim) if axis != 1] if points.ndim in (2, 4, 5) else list(range(points.ndim))
-    )
-    return points.double().std(others, correction=0, keepdim=True)
