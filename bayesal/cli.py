@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import bayesal
-from bayesal.bench.shell import Sentences, say
+from bayesal.bench.shell import Sentences, Task, say
 
 app = typer.Typer(
     cls=Sentences,
@@ -20,13 +20,6 @@ app = typer.Typer(
     epilog="Start with [bold]bayesal demo[/]. Every command takes --smoke (shrink it to seconds) where it computes, "
     "and --debug (show where an error comes from).",
 )
-
-
-class Task(StrEnum):
-    classification = "classification"
-    multilabel = "multilabel"
-    regression = "regression"
-    dense = "dense"
 
 
 class Part(StrEnum):

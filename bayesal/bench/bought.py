@@ -9,10 +9,8 @@ from bayesal.bench.config import ANSWERS, SPENT, SettledConfig
 from bayesal.bench.tasks import Task, make_task
 from bayesal.loop.ledger import Ledger
 from bayesal.loop.rounds import Round
+from bayesal.loop.spending import ROUNDING
 from bayesal.types import Id
-
-ROUNDING = 1e-9
-"""Of the budget: sums of prices such as 0.1 are not exact."""
 
 
 def paid(prices: Mapping[Id, float] | None, ids: Iterable[Id]) -> float | int:

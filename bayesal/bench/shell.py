@@ -4,6 +4,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any
 
 import typer
@@ -13,8 +14,15 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 USER_ERRORS = (ValueError, KeyError, OSError, ImportError, RuntimeError, MemoryError, sqlite3.Error)
-TASKS = ("classification", "multilabel", "regression", "dense")
-"""What "any" stands for."""
+
+
+class Task(StrEnum):
+    """What labels may be; "any" in a table stands for all of them."""
+
+    classification = "classification"
+    multilabel = "multilabel"
+    regression = "regression"
+    dense = "dense"
 
 
 class Sentences(TyperGroup):
@@ -86,7 +94,7 @@ def catalogue(what: str, entries: Sequence[tuple[str, str, Sequence[str]]], word
 
 def _said_of(entry: tuple[str, str, Sequence[str]]) -> str:
     name, summary, more = entry
-    return " ".join([name, summary, *more, *(TASKS if more[0] == "any" else ())]).lower()
+    return " ".join([name, summary, *more, *(Task if more[0] == "any" else ())]).lower()
 
 
 def frame_table(title: str, frame: Any) -> None:

@@ -39,11 +39,10 @@ def per_cost(strategy: Strategy[Any], costs: Mapping[Any, float | int], *, amoun
         case ByTask():
             return per_cost(strategy.amounts if amounts else strategy.others, costs, amounts=amounts)
         case Either(closed=closed, sampled=sampled):
-            # The closed form is for labels that are Gaussian; of classes only the other is asked.
-            parts = [per_cost(part, costs, amounts=amounts) for part in ([closed, sampled] if amounts else [sampled])]
-            if parts[-1] is None or parts[0] is None:
-                return None
-            return replace(strategy, closed=parts[0] if amounts else closed, sampled=parts[-1])
+            if amounts:  # the closed form is for labels that are Gaussian; of classes only the other is asked
+                closed = per_cost(closed, costs, amounts=amounts)
+            sampled = per_cost(sampled, costs, amounts=amounts)
+            return None if closed is None or sampled is None else replace(strategy, closed=closed, sampled=sampled)
         case _:
             return None
 
